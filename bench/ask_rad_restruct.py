@@ -2,6 +2,7 @@
 
 python -m radraft.bench.ask_rad_restruct --data FOLDER [--split dev|heldout|all] [--sample N]
     [--seed S] [--disagreements FILE.jsonl] [--most N] [--model PROFILE [--with-model]]
+python -m radraft.bench.ask_rad_restruct --sorted FILE.csv
 
 FOLDER holds qa_rad_restruct/questions.jsonl and the OpenI reports that it asks about,
 reports_iu_en/reports.csv. Its yes/no questions are put in a template's words to the engine of
@@ -12,7 +13,8 @@ Answered is what says yes, no or perhaps: by the engine itself or its own words,
 findings that the cited sentences state. Perhaps counts as yes, as in the coded labels. The labels
 follow codes and not the text, and "no" stands wherever nothing was coded, so that "not mentioned"
 is no answer and no mistake there; where the label is yes it is counted beside. Shares are with
-Wilson's 95% interval; one of fewer than 20 is undecided.
+Wilson's 95% interval; one of fewer than 20 is undecided. `--sorted` counts what a person made of
+disagreements (`rad_restruct_sorted.csv`), whose fault each was, and asks nothing.
 """
 
 from __future__ import annotations
@@ -150,7 +152,8 @@ class Compared:
 def main() -> None:
     """Ask, print the tables, write the disagreements."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of both sets")
+    parser.add_argument("--data", type=Path, help="folder of both sets")
+    parser.add_argument("--sorted", type=Path, help="CSV of disagreements with `whose`: count them")
     parser.add_argument("--split", choices=get_args(Split), default="dev")
     parser.add_argument("--sample", type=int, default=0, help="questions; 0 for all")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -159,6 +162,11 @@ def main() -> None:
     parser.add_argument("--model", default="starter", help="PROFILE")
     parser.add_argument("--with-model", action="store_true", help="serve it, as when vLLM is up")
     given = parser.parse_args()
+    if given.sorted is not None:
+        print(sorted_table(given.sorted))
+        return
+    if given.data is None:
+        parser.error("--data or --sorted is needed")
     for name in FILES:
         if not (given.data / name).is_file():
             parser.error(f"{given.data / name} is not there")
@@ -191,6 +199,7 @@ def main() -> None:
               f"{given.disagreements}")  # fmt: skip
 
 
+WHOSE = ("engine", "label", "both defensible")
 FILES = ("qa_rad_restruct/questions.jsonl", "reports_iu_en/reports.csv")
 
 
@@ -326,6 +335,24 @@ def disagreements(
         }
         for one in chosen
     ]
+
+
+def sorted_table(path: Path) -> str:
+    """Count, of disagreements that somebody has read, whose fault each was, by what the engine said
+    and how it is labelled. ValueError where one is not sorted."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if unknown := {row["whose"] for row in rows} - set(WHOSE):
+        raise ValueError(f"not sorted: {sorted(unknown)}")
+    groups = {"all": rows}
+    for row in rows:
+        groups.setdefault(f"{row['outcome']}, label {row['label']}", []).append(row)
+    counts = {name: Counter(row["whose"] for row in group) for name, group in groups.items()}
+    lines = [
+        [name, str(counts[name].total()), *(str(counts[name][whose]) for whose in WHOSE)]
+        for name in ("all", *sorted(groups.keys() - {"all"}))
+    ]
+    return table(["disagreements", "n", *WHOSE], lines)
 
 
 def _row(name: str, group: Sequence[Compared]) -> list[str]:

@@ -44,10 +44,11 @@ from radraft.llm.asking.relevance_model import (
     QuestionMap,
     RelevanceModel,
     SentenceMap,
+    centred,
     outcome_features,
     with_map,
 )
-from radraft.llm.asking.similarity import passages, vectors
+from radraft.llm.asking.similarity import Vectors, passages, vectors
 from radraft.llm.asking.sources import source_of
 from radraft.llm.asking.values import Finding, Outcome, Source, in_order as by_time
 from radraft.llm.sentences import Array, SentenceEncoder
@@ -67,30 +68,30 @@ SAMPLE = 40
 LIMITS: dict[str, Any] = {
     # Taken, true: answered, corrected, uncertain, not mentioned, cannot be answered.
     "costs": [
-        [0, 3, 1, 3, 3],
+        [0, 4, 1, 3, 3],
         [1, 0, 1, 3, 3],
         [1, 1, 0, 3, 3],
-        [1.5, 1.5, 1.5, 0, 0.5],
+        [1.75, 1.75, 1.75, 0, 0.5],
         [1.7, 1.7, 1.7, 0.7, 0],
     ],
-    "quoted": 0.15,
-    "most": 4,
+    "quoted": 0.1,
+    "most": 5,
     "kept": 0.1,
     "sure": 0.3,
 }
 RANK, RIDGE, NEAREST = 64, 1.0, 20.0
 """Of the map: its rank, its ridge, and how much the nearest wrong sentences count more."""
 _TREES = {
-    "learning_rate": 0.1, "lambda_l2": 5.0, "feature_fraction": 0.4, "bagging_fraction": 0.8,
+    "learning_rate": 0.05, "lambda_l2": 5.0, "feature_fraction": 0.25, "bagging_fraction": 0.8,
     "bagging_freq": 1, "verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True,
-    "force_row_wise": True, "use_missing": False,
+    "force_row_wise": True, "use_missing": False, "extra_trees": True,
 }  # fmt: skip
 SENTENCE_TREES = {
-    **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 20, "rounds": 80,
+    **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 30, "rounds": 300,
 }  # fmt: skip
 OUTCOME_TREES = {
     **_TREES, "objective": "multiclass", "num_class": len(OUTCOMES), "num_leaves": 6,
-    "min_data_in_leaf": 12, "learning_rate": 0.06, "rounds": 80,
+    "min_data_in_leaf": 20, "learning_rate": 0.035, "rounds": 250,
 }  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def rows_of(asked: QuestionSet, name: str, encoder: SentenceEncoder) -> list[Row
         found, source = by_rules(case), source_meant(case)
         held, read = quotable(source), None
         if held and open_to_chance(case.asked, found):
-            near = vectors(text, earlier, held, encoder)
+            near = vectors(text, case.asked.content, earlier, held, encoder)
             read = features(case, source, found, near)
         patient = f"{name}/{report.patient.id}"
         rows.append(Row(question, asked, patient, case, found, source, read))
@@ -176,16 +177,16 @@ def fit_map(rows: Sequence[Row]) -> SentenceMap:
     from the nearest others of their report (ridge regression), of low rank."""
     read = [(row.answers > 0, row.read.vectors) for row in rows if row.read is not None]
     read = [(right, near) for right, near in read if right.any() and not right.all()]
-    question_mean = np.mean([near.question for _, near in read], axis=0)
+    question_means = language_means([near for _, near in read])
     sentence_mean = np.concatenate([near.sentences for _, near in read]).mean(axis=0)
     asked, wanted, spread, fitted_spread = [], [], [], []
     for right, near in read:
         scores = near.sentences @ near.question
         weight = np.exp(NEAREST * (scores - scores.max())) * ~right
-        asked.append(near.question - question_mean)
+        asked.append(centred(near.question, near.chinese, question_means))
         wanted.append(near.sentences[right].mean(axis=0) - weight @ near.sentences / weight.sum())
         spread.append(float(scores.std()))
-    q, size = np.stack(asked), question_mean.shape[0]
+    q, size = np.stack(asked), question_means.shape[1]
     form = np.linalg.solve(q.T @ q + RIDGE * np.eye(size), q.T @ np.stack(wanted))
     left, strength, right_side = np.linalg.svd(form)
     u, v = left[:, :RANK] * strength[:RANK], right_side[:RANK].T
@@ -193,26 +194,31 @@ def fit_map(rows: Sequence[Row]) -> SentenceMap:
         fitted_spread.append(float((((near.sentences - sentence_mean) @ v) @ (one @ u)).std()))
     # Both parts weigh the same.
     plain = float(np.mean(fitted_spread) / np.mean(spread))
-    fitted = SentenceMap(question_mean, sentence_mean, u, v, plain)
+    fitted = SentenceMap(question_means, sentence_mean, u, v, plain)
     # As it will be read: in half precision.
     return SentenceMap.of_json(fitted.as_json())
+
+
+def language_means(read: Sequence[Vectors]) -> Array:
+    """Return (2, 384): the mean of questions that are mostly Chinese, and of the others."""
+    groups = ([one.question for one in read if (one.chinese > 0.5) is zh] for zh in (True, False))
+    return np.stack([np.mean(group, axis=0) for group in groups]).astype(np.float32)
 
 
 def fit_questions(rows: Sequence[Row]) -> QuestionMap:
     """Fit what a question asks for and what is to become of it to its vector (ridge regression)."""
     outcomes = [f"became_{one.value.replace(' ', '_')}" for one in OUTCOMES]
     names = [*(f"asks_{kind.value}" for kind in QuestionKind), *outcomes]
-    read = [(row, row.read.vectors.question) for row in rows if row.read is not None]
+    read = [(row, row.read.vectors) for row in rows if row.read is not None]
     wanted = np.zeros((len(read), len(names)), np.float32)
     for at, (row, _) in enumerate(read):
         wanted[at, names.index(f"asks_{row.question.kind.value}")] = 1
         wanted[at, names.index(outcomes[row.outcome])] = 1
-    asked = np.stack([question for _, question in read])
-    mean, base = asked.mean(axis=0), wanted.mean(axis=0)
-    q = asked - mean
+    means, base = language_means([near for _, near in read]), wanted.mean(axis=0)
+    q = np.stack([centred(near.question, near.chinese, means) for _, near in read])
     form = np.linalg.solve(q.T @ q + RIDGE * np.eye(q.shape[1]), q.T @ (wanted - base))
     # As it will be read: in half precision.
-    return QuestionMap.of_json(QuestionMap(tuple(names), mean, form, base).as_json())
+    return QuestionMap.of_json(QuestionMap(tuple(names), means, form, base).as_json())
 
 
 def other_reports(asked: Sequence[QuestionSet], encoder: SentenceEncoder) -> OtherReports:

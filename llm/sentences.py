@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-KEPT = 8192
-"""Most passages that are kept: 12 MB."""
+KEPT = 32768
+"""Most passages that are kept: 50 MB."""
 
 
 class SentenceEncoder:

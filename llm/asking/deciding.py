@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from radraft.llm.asking.advice import ADVICE
 from radraft.llm.asking.cases import Case, quote_sentence, related_quotes
+from radraft.llm.asking.comparing import compares_in_vain
 from radraft.llm.asking.evidence import Evidence, Match, Place, not_judged
 from radraft.llm.asking.features import features
 from radraft.llm.asking.kinds import imaging_decision
 from radraft.llm.asking.learned import open_to_chance, weighed
-from radraft.llm.asking.metadata import from_metadata, from_quality
+from radraft.llm.asking.metadata import by_technique, from_metadata, from_quality
 from radraft.llm.asking.near import nearest
 from radraft.llm.asking.outcomes import QUOTED, finding, outcome_of, sizes
 from radraft.llm.asking.places import sides_of
@@ -65,6 +66,9 @@ def by_rules(case: Case) -> Finding:
         return Finding(Outcome.REFUSED, related=related_quotes(case))
     if asked.kind in (Kind.OUTSIDE, Kind.IMAGE, Kind.DEFINITION):
         return Finding(Outcome.CANNOT_ANSWER)
+    otherwise = by_technique(case)
+    if otherwise is not None:
+        return otherwise
     if asked.kind is Kind.METADATA:
         return from_metadata(case)
     if asked.kind is Kind.QUALITY:
@@ -98,7 +102,7 @@ def _by_vectors(
     if not held:
         return found
     try:
-        near = vectors(question, earlier, held, encoder)
+        near = vectors(question, case.asked.content, earlier, held, encoder)
     except (OSError, RuntimeError, ValueError) as error:
         # The type only: a message may quote what it choked on.
         log.error("the sentence model failed (%s); the rules answer alone", type(error).__name__)
@@ -165,6 +169,11 @@ _COMPARING = re.compile(
     r"|same as|improved|better|worse|persist|复发|（|\(",
     re.IGNORECASE,
 )
+_HELD_AGAINST = re.compile(
+    r"[跟和与同较].{1,14}(?:比|一样|对照)|比(?:上|前|之前|原来|起).{0,12}[大小多少好差重轻高低变长]"
+    r"|\bthan\b|\bcompar(?:ed|ison)|\bvs\b|\bversus\b|different from|same as",
+    re.I,
+)
 _THEN = re.compile(
     r"那次|那张|那时|那会儿|the film of|the (?:first|initial|earlier|previous|last) ", re.I
 )
@@ -182,6 +191,8 @@ def _from_sentences(case: Case) -> Finding:
         if every:
             return _series(case, every)
     found = outcome_of(case, here)
+    if found is not None and _in_vain(case, found):
+        return _nothing(case)
     if found is None:
         limits = () if here else not_judged(asked, case.evidence(case.report))
         return _quoted(case, limits) if limits else _nothing(case)
@@ -195,12 +206,18 @@ def _from_sentences(case: Case) -> Finding:
     return found
 
 
+def _in_vain(case: Case, found: Finding) -> bool:
+    parts = {quote.part for quote in found.quotes if quote.source == case.report.id}
+    quoted = (one for one in case.report.sentences if one.id in parts)
+    return compares_in_vain(case.asked, len(case.priors), quoted)
+
+
 def _only_then(case: Case) -> bool:
     """Return whether a question is about an earlier report alone."""
     text = case.asked.text
-    return case.meant is not None and (
-        not _COMPARING.search(text) or _THEN.search(text) is not None
-    )
+    if case.meant is None or _HELD_AGAINST.search(text):
+        return False
+    return not _COMPARING.search(text) or _THEN.search(text) is not None
 
 
 def _nothing(case: Case) -> Finding:

@@ -98,6 +98,13 @@ def features(case: Case, source: Source, found: Finding, vectors: Vectors) -> Fe
         }
         for at, (sentence, hits) in enumerate(spoken)
     ]
+    for row in rows:
+        row["conflict"] = float(
+            row["says_absent"] > 0
+            or row["hit_absent"] > 0
+            or 0 in (row["side"], row["spot"], row["places_same"])
+            or row["contradicts"] > 0
+        )
     near = [one.id for one in evidence.related]
     names = rows[0] if rows else ()
     columns = {name: np.array([row[name] for row in rows], np.float32) for name in names}
@@ -106,6 +113,11 @@ def features(case: Case, source: Source, found: Finding, vectors: Vectors) -> Fe
     )
     columns |= _nearness(asked, held, vectors)
     question = _of_question(asked, found, matched, columns, len(held))
+    question |= {
+        "priors": float(len(case.priors)),
+        "means_prior": float(case.meant is not None),
+        "report_changes": float(columns["change"][:last].max(initial=0.0)),
+    }
     return Features(held, columns, question, vectors)
 
 
@@ -237,12 +249,17 @@ def _gives(
 
 def _nearness(asked: Asked, held: Sequence[SourceSentence], vectors: Vectors) -> dict[str, Array]:
     words = shared_words(asked.text, held)
-    columns = {"shared_zh": words[:, 0], "shared_en": words[:, 1]}
-    columns["shared"] = words.max(axis=1) if len(held) else words[:, 0]
-    near = vectors.sentences @ vectors.question
-    context = vectors.sentences @ vectors.in_context
-    for name, scores in (("near", near), ("near_context", context), ("shared", columns["shared"])):
-        columns |= ranked(name, scores)
+    scores = {
+        "shared": words.max(axis=1) if len(held) else words[:, 0],
+        "near": vectors.sentences @ vectors.question,
+        "near_context": vectors.sentences @ vectors.in_context,
+        "near_content": vectors.sentences @ vectors.content,
+        "clause": vectors.clauses.nearest(vectors.question, len(held)),
+        "clause_content": vectors.clauses.nearest(vectors.content, len(held)),
+    }
+    columns: dict[str, Array] = {}
+    for name, of_sentences in scores.items():
+        columns |= ranked(name, of_sentences)
     return columns
 
 
@@ -291,6 +308,16 @@ def _of_question(
         "measures": float(len(asked.measures)),
         "presumes": float(asked.presumes),
         "attribute": float(asked.attribute),
+        "tag": float(asked.tag),
+        "denies": float(asked.denies),
+        "sure": float(asked.sure),
+        "asserts": float(
+            asked.tag
+            or bool(asked.sizes)
+            or asked.count is not None
+            or (asked.change is not None and not asked.neutral)
+        ),
+        "names_prior": float(asked.when.named),
         "exists": float(asked.exists),
         "definite": float(any(one.definite for one in asked.subjects)),
         "names_change": float(asked.change is not None),
@@ -302,7 +329,7 @@ def _of_question(
         "turned": float(asked.turned),
         "one_side": float(asked.one_side),
         "any_of": float(asked.any_of),
-        "asked_characters": float(len(asked.text)),
+        "asked_length": float(len(asked.content.encode()) / 3),
         "report_sentences": float(n),
     }
     for name in _BEST:
@@ -312,7 +339,7 @@ def _of_question(
 
 _BEST = (
     "hit", "hit_things", "hit_unknown", "concepts", "vocabulary", "places_same", "shared", "near",
-    "near_spread",
+    "near_spread", "near_content", "clause", "clause_content", "clause_content_spread",
 )  # fmt: skip
 _KINDS = (
     Kind.PRESENCE, Kind.SIDE, Kind.PLACE, Kind.SIZE, Kind.NUMBER, Kind.CHANGE, Kind.CERTAINTY,

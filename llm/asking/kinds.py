@@ -103,7 +103,7 @@ _DECISION = re.compile(
     r"|诊)[^，。看测评]{0,12}(?:出院"
     r"|回家|下地|负重|上班|拔|停|吃|打|手术|走|用|继续|转|飞|洗澡|跑|上学|比赛|抗凝|喂|怀孕|动"
     r"|脱机)|要不要|该不该|应不应该"
-    r"|需不需要|用不用|怎么治|怎么处理|咋治|咋处理|给多少|多少毫升(?:合适|液)|剂量怎么|剂量"
+    r"|需不需要|用不用|(?:降|控制|维持|升)(?:到|在)多少|怎么治|怎么处理|咋治|咋处理|给多少|多少毫升(?:合适|液)|剂量怎么|剂量"
     r"|(?:吃|用|打|给|停)多少|停不停|用不用|吃不吃|打不打|拔不拔|做不做"
     r"|切不切|开不开"
     r"|适合.{0,8}(?:移植|手术|化疗|溶栓|介入|放疗)|拍板|你(?:直接)?告诉我|给个(?:准话|建议)"
@@ -161,7 +161,7 @@ _METADATA = (
         r"谁写|谁报告|报告医[生师]|书写|谁出的|谁签|签名|作者|who (?:wrote|read|reported"
         r"|dictated|is the author|authored"
         r"|(?:has |have )?signed)|(?:signed|written|dictated) by|\bauthor|report(?:ed)? by"
-        r"|reading doctor|哪位医[生师]写|哪个医[生师]",
+        r"|reading doctor|哪位医[生师]写|哪个医[生师](?!申请|开|送)",
     ),
     (
         MetadataField.REVIEWER,
@@ -181,6 +181,7 @@ _METADATA = (
         MetadataField.PERFORMED_AT,
         r"几点(?:拍|做|照|扫|检查)|(?:什么时候|何时|哪天|几号)(?:拍|做|照|扫|检查)(?!复查)"
         r"|检查(?:时间|日期)|拍摄时间|拍片时间"
+        r"|(?:半夜|凌晨|上午|中午|下午|晚上|夜里|[点号日]).{0,3}(?:做|拍|照|扫)的"
         r"|when was (?:it|this|the|that) ?(?:\w+ )?(?:film|scan|ct|mri?|x-?ray|exam\w*|study"
         r"|radiograph|ultrasound|mammogram)? ?(?:done|taken|performed|acquired|made|obtained"
         r"|shot)"
@@ -190,7 +191,8 @@ _METADATA = (
     ),
     (
         MetadataField.ORDERED_BY,
-        r"谁开的|谁申请|申请医|哪个科(?:室)?(?:开|申|送|来)?|开单|申请科|who (?:ordered"
+        r"谁开的|谁申请|申请医|哪[个位]医[生师](?:申请|开|送)"
+        r"|谁(?:让|要)(?:做|拍|查)|哪个科(?:室)?(?:开|申|送|来)?|开单|申请科|who (?:ordered"
         r"|requested|referred|sent"
         r"|asked for)|(?:ordered|requested|referred) by"
         r"|which (?:department|doctor|team|ward) (?:ordered|requested|referred|sent|asked)"
@@ -198,7 +200,7 @@ _METADATA = (
     ),
     (
         MetadataField.HISTORY,
-        r"为什么(?:来|要?(?:做|拍|查|照))|为啥(?:来|做|拍|查)|临床(?:病史|资料|诊断|信息)|病史"
+        r"(?:啥|什么)(?:症状|情况).{0,3}来|为什么(?:来|要?(?:做|拍|查|照))|为啥(?:来|做|拍|查)|临床(?:病史|资料|诊断|信息)|病史"
         r"|主诉|检查目的|申请(?:理由|原因|单(?:上"
         r"|写)?)|末次月经|\blmp\b|last (?:menstrual )?period"
         r"|why was .{0,40}(?:done|ordered|taken|requested|scan|performed|imaged)"
@@ -244,8 +246,10 @@ _FIELDS = tuple((name, re.compile(pattern, _I)) for name, pattern in _METADATA)
 _SERIES = re.compile(
     r"历次|每次|几次(?:分别|的|检查)|[两三四五]次(?:分别|的|都|内径|检查|怎么|各|大小)"
     r"|分别(?:是)?(?:多少|多大)|over time"
-    r"|all (?:the |of the )?(?:sizes|scans|cts|films|exams|studies|reports)"
-    r"|over (?:all|the) (?:the )?(?:cts|scans|exams|studies|films|reports|last)"
+    r"|(?:all|both) (?:the |of the )?(?:two |three |four |five )?"
+    r"(?:sizes|scans|cts|films|exams|studies|reports)"
+    r"|over (?:all|the) (?:the )?(?:two |three |four |five )?"
+    r"(?:cts|scans|exams|studies|films|reports|last)"
     r"|从.{1,10}到(?:现在|今"
     r"|这次|目前)|从(?:多少|几).{0,6}(?:变)?到|几毫米变到|变到(?:几|多少)|由.{1,6}变"
     r"|how has .{1,40}(?:changed|evolved|developed|progressed)|怎么变的|演变|timeline|\bserial\b"
@@ -421,15 +425,17 @@ def change_of(lower: str) -> str | None:
 
 
 _TAG = re.compile(
-    r"(?:是|对)(?:吧|吗|不对|的吧)[？?]?$|吧[？?]?$|咯[？?]?$|对吧|是吧|对不对|没错吧|是不是啊"
+    r"(?:是|对)(?:吧|吗|不对|的吧)[？?]?$|吧(?:[？?]?$|[，,])|咯[？?]?$|对吧|是吧|对不对|没错吧|是不是啊"
     r"|对吗|是吗[？?]?$"
-    r"|(?:,|\s)(?:right|yes|no|correct|ja|ok|okay|then|huh|eh|true)\s*\?\s*$|(?:is|has|does|are"
+    r"|,\s*(?:right|ok|okay)\s*\?\s*$|(?<!the)(?<!on)(?<!or)\sright\s*\?\s*$"
+    r"|(?<!or)(?:,|\s)(?:yes|no|correct|agreed|ja|then|huh|eh|true)\s*\?\s*$|(?:is|has|does|are"
     r"|was|were|have|did|do)n't (?:it|they|he|she|there)"
     r"|^so\b|still .{1,30}correct|^right,|^i (?:assume|take it|guess|think)|presumably|i thought",
     _I,
 )
 _ASKS = re.compile(
-    r"[？?]|吗|呢|么\b|没$|没有$|不$|哪|几|多|什么|啥|怎|咋|谁|何|是否|有无|有没|\b(?:is|are|was"
+    r"[？?]|吗|呢|么\b|没有?(?:$|[，,])|不$|(.)[不没未]\1|是不是|会不会|有没有|还是|报告.{0,2}写|\by/n\b"
+    r"|yes.{0,4}no\b|哪|几|多|什么|啥|怎|咋|谁|何|是否|有无|有没|\b(?:is|are|was"
     r"|were|does|do|did|has"
     r"|have|any|what|which|where|when|how|who|why|can|could)\b",
     _I,
@@ -484,6 +490,39 @@ def tagged(lower: str) -> bool:
 def states(lower: str) -> bool:
     """Return whether a question has no word or sign that asks."""
     return _ASKS.search(lower) is None
+
+
+_SAID = re.compile(r"了[。！!]?$|\b(?:look|seem|appear)s?\b")
+
+
+def says_it_is_so(lower: str) -> bool:
+    """Return whether a question without any word that asks is a sentence, not a heading."""
+    return states(lower) and _SAID.search(lower) is not None
+
+
+_SURE = re.compile(r"确定|确诊|确认|肯定|已经|confirm|definite|proven|certain|\bsure\b", _I)
+
+
+def takes_for_sure(lower: str) -> bool:
+    """Return whether a question calls what it names certain."""
+    return _SURE.search(lower) is not None
+
+
+_NO = re.compile(
+    r"(?<!有)没(?!有?[？?]?$|有?没|错)|并?无(?!法|力)|不(?!是吧|对|用|算|好|让)|未|\bno\b(?!\s*\?)|\bnot\b|\bwithout\b"
+    r"|\bnever\b|\bnone\b",
+    _I,
+)
+_AGREED = re.compile(
+    r"(?:是|对)(?:不[是对])?(?:吧|吗)?[？?]?$|没错吧?|(?:is|has|does|are|was|were|have|did|do)n't"
+    r" (?:it|they|he|she|there)|,? (?:right|yes|no|correct|agreed|ok|true) *\?*$",
+    _I,
+)
+
+
+def denies(lower: str) -> bool:
+    """Return whether a question that wants to be agreed with says that something is not there."""
+    return tagged(lower) and _NO.search(_AGREED.sub(" ", lower)) is not None
 
 
 def without_changes(lower: str) -> str:

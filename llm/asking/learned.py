@@ -11,8 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from radraft.llm.asking.cases import Case, quote_part
+from radraft.llm.asking.comparing import compares_in_vain
 from radraft.llm.asking.features import Features
 from radraft.llm.asking.kinds import SUBJECTLESS
+from radraft.llm.asking.metadata import settled
 from radraft.llm.asking.outcomes import QUOTED
 from radraft.llm.asking.questions import Asked
 from radraft.llm.asking.relevance_model import OUTCOMES, Judgement, Limits
@@ -46,7 +48,10 @@ def weighed(
     order, chances = judgement.order, judgement.chances
     least = limits.quoted * chances[order[0]]
     likely = [at for at in order[: limits.most] if chances[at] >= least]
-    outcome = _outcome(by_rules, read, judgement, limits, likely)
+    by_name = settled(case.asked, by_rules)
+    if by_name and by_rules.outcome is Outcome.CORRECTED:
+        return by_rules
+    outcome = _outcome(case, by_rules, read, judgement, limits, likely, by_name=by_name)
     if outcome is Outcome.CANNOT_ANSWER:
         return Finding(outcome)
     if outcome is Outcome.NOT_MENTIONED:
@@ -65,7 +70,7 @@ def weighed(
     kept = [
         quote
         for quote in by_rules.quotes
-        if quote.source != source.id or chance.get(quote.part, 0.0) >= limits.kept
+        if by_name or quote.source != source.id or chance.get(quote.part, 0.0) >= limits.kept
     ]
     quotes = _once([*kept, *(quote_part(case, source, read.sentences[at]) for at in likely)])
     if outcome is Outcome.UNCERTAIN:
@@ -78,10 +83,24 @@ def weighed(
 
 
 def _outcome(
-    by_rules: Finding, read: Features, judgement: Judgement, limits: Limits, likely: list[int]
+    case: Case,
+    by_rules: Finding,
+    read: Features,
+    judgement: Judgement,
+    limits: Limits,
+    likely: list[int],
+    *,
+    by_name: bool,
 ) -> Outcome:
-    """Return the outcome that is likely to cost least."""
+    """Return the outcome that is likely to cost least. `by_name`: the rules found a field that the
+    question asks for by name."""
+    if compares_in_vain(case.asked, len(case.priors), (read.sentences[at] for at in likely)):
+        return Outcome.NOT_MENTIONED
     cost = np.array(limits.costs) @ judgement.outcomes
+    if by_name:
+        # What is asked for by name is known: it is not said that nothing is.
+        for outcome in (Outcome.NOT_MENTIONED, Outcome.CANNOT_ANSWER):
+            cost[OUTCOMES.index(outcome)] = np.inf
     doubted = by_rules.outcome is Outcome.UNCERTAIN or any(
         read.of_sentences["hedged"][at] for at in likely
     )

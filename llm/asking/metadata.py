@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.cases import Case, quote_field, quote_sentence, related_quotes
-from radraft.llm.asking.premises import technique_differs
+from radraft.llm.asking.questions import Asked
 from radraft.llm.asking.reading import LIMITED
-from radraft.llm.asking.values import Finding, MetadataField, Outcome, Quote, Source
+from radraft.llm.asking.technique import facets_asked, seen_by_what_was_not, technique_differs
+from radraft.llm.asking.values import Finding, Kind, MetadataField, Outcome, Quote, Source
 
 _TOLD = re.compile(r"电话|告知|通知|told|informed|phone", re.IGNORECASE)
 _PEOPLE = frozenset({MetadataField.AUTHOR, MetadataField.REVIEWER, MetadataField.ORDERED_BY})
@@ -37,6 +38,27 @@ def from_metadata(case: Case) -> Finding:
     return Finding(Outcome.ANSWERED, found)
 
 
+def by_technique(case: Case) -> Finding | None:
+    """Return the technique where a question asks what was seen by something that was not done;
+    None where it does not."""
+    source = case.meant or case.report
+    quote = quote_field(case, MetadataField.TECHNIQUE, source)
+    if quote is None or not seen_by_what_was_not(case.asked, quote.text):
+        return None
+    return Finding(Outcome.CORRECTED, (quote,))
+
+
+def settled(asked: Asked, found: Finding) -> bool:
+    """Return whether what was found is a field that the question asks for by name, or the
+    technique that has not what it takes for done."""
+    fields = {*MetadataField}
+    if not any(quote.part in fields for quote in found.quotes):
+        return False
+    if asked.kind is not Kind.METADATA:
+        return found.outcome is Outcome.CORRECTED and all(q.part in fields for q in found.quotes)
+    return MetadataField.TECHNIQUE not in asked.fields or facets_asked(asked.text)
+
+
 def _quoted(source: Source, case: Case, fields: Sequence[MetadataField]) -> tuple[Quote, ...]:
     return tuple(q for name in fields if (q := quote_field(case, name, source)) is not None)
 
@@ -63,14 +85,16 @@ def _names(text: str) -> set[str]:
 
 def _another_day(case: Case, text: str) -> bool:
     when = case.asked.when
-    date = re.search(r"(20\d\d)-(\d\d)-(\d\d)", text)
+    date = re.search(r"(20\d\d)-(\d\d)-(\d\d)(?: (\d\d):)?", text)
     if date is None or not when.dated:
         return False
-    year, month, day = (int(part) for part in date.groups())
+    year, month, day, hour = (int(part) if part else None for part in date.groups())
     return any(
-        wanted is not None and wanted != stands
-        for wanted, stands in ((when.year, year), (when.month, month), (when.day, day))
-    )
+        wanted is not None and stands is not None and wanted != stands
+        for wanted, stands in (
+            (when.year, year), (when.month, month), (when.day, day), (when.hour, hour),
+        )
+    )  # fmt: skip
 
 
 def from_quality(case: Case) -> Finding | None:

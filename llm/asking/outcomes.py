@@ -29,7 +29,9 @@ def outcome_of(case: Case, found: Sequence[Match]) -> Finding | None:
     if astray := _on_another_side(case.asked, found, here):
         return finding(case, Outcome.CORRECTED, [*astray, *here])
     placed = _named_there(case.asked, here)
-    state = _state(placed or here)
+    # What an addendum says of it counts before what it was added to.
+    added = [m for m in placed or here if m.own and m.sentence.id.startswith("a")]
+    state = _state(added or placed or here)
     if placed and state is Polarity.ABSENT:
         here = placed
     doubts = [m for m in here if m.polarity is Polarity.UNCERTAIN]
@@ -162,6 +164,8 @@ def _denied(case: Case, found: Sequence[Match], bearing: list[Match]) -> Finding
         return finding(case, Outcome.ANSWERED, bearing)
     if not thing_denied:
         presumed = asked.attribute
+    if asked.denies:
+        presumed = False
     said = None if asked.normal else Polarity.ABSENT
     return finding(case, Outcome.CORRECTED if presumed else Outcome.ANSWERED, bearing, said)
 
@@ -206,6 +210,10 @@ def _affirmed(
     """The report has it, for sure or perhaps, where the question has it."""
     asked = case.asked
     if asked.one_side and any("bilateral" in m.sides for m in here):
+        return finding(case, Outcome.CORRECTED, bearing)
+    if state is Polarity.UNCERTAIN and asked.sure:
+        return finding(case, Outcome.CORRECTED, bearing, Polarity.UNCERTAIN)
+    if state is Polarity.PRESENT and asked.denies and asked.kind is Kind.PRESENCE:
         return finding(case, Outcome.CORRECTED, bearing)
     if not any(m.measured for m in here if m.polarity is not Polarity.ABSENT):
         return None

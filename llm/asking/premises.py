@@ -227,6 +227,9 @@ def _old_of(text: str) -> frozenset[str]:
 _CLASSES = (
     re.compile(r"weber[ -]?([abc])\b", re.I),
     re.compile(
+        r"(?<![a-z])([abc])\s*型(?!性)|(?:stanford|tile|type)\s*(?:type\s*)?([abc])\b", re.I
+    ),
+    re.compile(
         r"(?:(?:bi|ti|pi|li|lung)-?rads)\s*(?:category|class)?\s*([0-6][abc]?)(?!\w)"
         r"|(?<![\d.])([0-6][abc]?)\s*类",
         re.I,
@@ -239,8 +242,13 @@ _CLASSES = (
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 
 
+_EITHER = re.compile(r"还是|\bor\b", re.I)
+
+
 def _class_differs(question: str, text: str) -> bool:
     """Return whether a class that the question names is another in the report."""
+    if _EITHER.search(question):
+        return False
     for pattern in _CLASSES:
         wanted, stands = _classes(pattern, question), _classes(pattern, text)
         if wanted and stands and not wanted & stands:
@@ -254,46 +262,6 @@ def _classes(pattern: re.Pattern[str], text: str) -> set[str]:
         word = (groups if isinstance(groups, str) else next(g for g in groups if g)).lower()
         found.add(_ROMAN.get(word, word))
     return found
-
-
-_POSTURES = {
-    "erect": re.compile(r"站|立位|erect|upright|standing", re.I),
-    "lying": re.compile(r"(?<!半)卧位|仰卧|俯卧|平躺|躺|supine|prone|lying", re.I),
-    "sitting": re.compile(r"坐|半卧|sitting|semi-?erect", re.I),
-}
-_LATERAL = re.compile(r"lateral|侧位", re.I)
-_PLAIN = re.compile(
-    r"未用|平扫|no contrast|without contrast|non-?contrast|unenhanced|(?<![a-z])plain(?![a-z])",
-    re.I,
-)
-_CONTRAST = re.compile(
-    r"碘|钆|造影剂|对比剂|增强|iopamidol|iodixanol|iohexol|iomeprol|iopromide|gado\w+|contrast",
-    re.I,
-)
-
-
-def technique_differs(asked: Asked, technique: str) -> bool:
-    """Return whether a posture, a projection or a contrast medium that the question takes for true
-    is not that of the technique."""
-    text = asked.text
-    if re.search(r"还是| or ", text, re.I):
-        return False
-    if _LATERAL.search(text) and not _LATERAL.search(technique):
-        return True
-    wanted = {name for name, pattern in _POSTURES.items() if pattern.search(text)}
-    was = {name for name, pattern in _POSTURES.items() if pattern.search(technique)}
-    if wanted and was and not wanted & was:
-        return True
-    if not asked.presumes:
-        return False
-    plain = _PLAIN.search(technique) is not None
-    with_contrast = not plain and _CONTRAST.search(technique) is not None
-    if _PLAIN.search(text):
-        return with_contrast
-    return (
-        bool(re.search(r"增强|with contrast|contrast[- ]enhanced|打(?:了)?药", text, re.I))
-        and plain
-    )
 
 
 _PLAIN_NUMBER = re.compile(

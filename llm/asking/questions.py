@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
 
 from radraft.llm.asking import kinds
 from radraft.llm.asking.kinds import SUBJECTLESS
@@ -92,6 +93,14 @@ class Asked:
     """Whether it asks of another side what the question before asked."""
     any_of: bool = False
     """Whether it lists things, any of which answers."""
+    tag: bool = False
+    """Whether it states something and only wants to be agreed with."""
+    denies: bool = False
+    """Whether it takes for true that something is not there."""
+    sure: bool = False
+    """Whether it takes for certain what it names."""
+    content: str = ""
+    """The words of it that name something, in order, without those of its grammar."""
 
     @property
     def has_subject(self) -> bool:
@@ -126,7 +135,7 @@ _PREVIOUS = re.compile(
 )
 _FIRST = re.compile(
     r"第一(?:次|张|回|份)(?:ct|mr|片|检查|超声|b超|报告)|最初|最早那|当天|首次(?:ct|检查|片)"
-    r"|\boriginal\b|(?:first|initial"
+    r"|刚诊断|初诊|最开始那?|at (?:baseline|diagnosis|presentation)|\boriginal\b|(?:first|initial"
     r"|baseline|original) (?:ct|mri?|scan|film|x-?ray|radiograph|exam\w*|study|report|ultrasound"
     r"|mammogram)",
     _I,
@@ -145,13 +154,17 @@ _MONTH_EN = re.compile(
 _MONTH_ZH = re.compile(r"(\d{1,2}|[一二三四五六七八九十]{1,2})月(?:份)?(?:(\d{1,2})[日号])?(?!后)")
 _ISO = re.compile(r"(20\d\d)-(\d{1,2})(?:-(\d{1,2}))?")
 _YEAR = re.compile(r"(20\d\d)")
-_HOUR = re.compile(r"(\d{1,2})点(?=那|的)")
+_HOUR = re.compile(
+    r"(下午|晚上|傍晚)?(\d{1,2}|[一二两三四五六七八九十]{1,2})点(?=那|的|做|拍|照|扫)"
+    r"|\bat (\d{1,2}) ?([ap])\.?m\b"
+)
 _ZH = {c: n for n, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
 _EN = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "both": 2}
 _COUNT = re.compile(
     r"(?<!第)([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处|条)(?!月|星期|小时"
     r"|径)|\b(two|three|four|five"
-    r"|six|both)\b(?! (?:weeks|months|years|days|hours|dimensions|sides|ends|planes))"
+    r"|six|both)\b(?! (?:weeks|months|years|days|hours|dimensions|sides|ends|planes"
+    r"|scans|films|cts|exams|studies|reports))"
 )
 _QUANTITY = re.compile(
     r"(?<![\d./×xX*])(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|公分|deg\w*|度|%|hu\b|ml|毫升)", _I
@@ -203,6 +216,8 @@ def language(text: str) -> Lang:
 def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
     """Read a question; what it leaves out it takes from the nearest of `earlier` (oldest first)."""
     asked = _read(text)
+    if asked.kind is Kind.DECISION:
+        asked = _beside_decision(text) or asked
     if asked.kind in SUBJECTLESS:
         return asked
     for before in reversed(earlier[-CONTEXT_TURNS:]):
@@ -210,6 +225,27 @@ def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
         if old.has_subject:
             return _leaning(asked, old, text)
     return asked
+
+
+_PART_END = re.compile(
+    r"[，,。；;？?!！]|\.\s|\s[-–—]\s|\s(?:so|and|but|before|because)\s|(?<=[\u4e00-\u9fff])\s+", _I
+)
+
+
+def _beside_decision(text: str) -> Asked | None:
+    """Return what a question asks of the report beside a decision that it asks for: "is the tip in
+    the stomach, can I feed". None where it asks nothing else."""
+    kept = [
+        part
+        for part in map(str.strip, _PART_END.split(text))
+        if part and kinds.kind_of(part.lower(), ()) is not Kind.DECISION
+    ]
+    asking = [part for part in kept if not kinds.states(part.lower()) or kinds.tagged(part.lower())]
+    if not asking:
+        return None
+    asked = _read(" ".join(kept))
+    named = bool(asked.known or asked.places or asked.spots)
+    return asked if named and asked.kind not in SUBJECTLESS else None
 
 
 _OTHER = re.compile(r"other|对侧|另一?(?:边|侧)|另", _I)
@@ -282,8 +318,9 @@ def _read(text: str) -> Asked:
     subjects = _subjects(lower, plain, words)
     said_of = any(one.predicate for one in subjects) and any(not one.predicate for one in subjects)
     sizes, count = _sizes(lower), _count(lower)
-    asserts = kinds.states(lower) and bool(
-        any(one.concepts & lexicon().predicates for one in subjects) or sizes or count
+    predicates = any(one.concepts & lexicon().predicates for one in subjects)
+    asserts = (kinds.states(lower) and bool(sizes or count)) or (
+        kinds.says_it_is_so(lower) and predicates
     )
     if not subjects and places & _SPACES:
         subjects = (Subject(frozenset({"hemorrhage"})),)
@@ -327,6 +364,10 @@ def _read(text: str) -> Asked:
         compares=kinds.compares(lower) or change is not None,
         normal=kinds.asks_for_normal(lower),
         any_of=kinds.lists(lower),
+        tag=tag,
+        denies=kinds.denies(lower),
+        sure=(tag or attribute) and kinds.takes_for_sure(lower),
+        content=_content(plain, words),
         one_side=re.search(r"只在|仅|\bonly\b|单侧|只有", lower) is not None,
     )
 
@@ -418,11 +459,8 @@ def _unknown(plain: str, words: Sequence[Word]) -> Iterator[str]:
     plain = _MEASURE_WORDS.sub(" ", _DATES.sub(" ", plain))
     for pattern in lexicon().measures.values():
         plain = pattern.sub(" ", plain)
-    idle = lexicon().idle_en
     for token in re.findall(r"[a-z][a-z0-9'-]*[a-z0-9]|[a-z]", plain):
-        stem = re.sub(r"(?:'s|s)$", "", token)
-        functional = token in idle or stem in idle or token in vocabulary().function_en
-        if not functional and len(token) > 2 and not re.fullmatch(r"[ctls]\d{1,2}", token):
+        if not _functional(token) and len(token) > 2 and not re.fullmatch(r"[ctls]\d{1,2}", token):
             yield token
     chinese = re.sub(r"[^\u4e00-\u9fff]+", " ", plain)
     chinese = lexicon().idle_zh.sub(" ", chinese)
@@ -430,6 +468,43 @@ def _unknown(plain: str, words: Sequence[Word]) -> Iterator[str]:
         rest = vocabulary().without_function_words(run)
         if len(rest) > 1:
             yield rest
+
+
+_TOKEN = re.compile(r"[a-z][a-z0-9'-]*|\d+(?:\.\d+)?|[\u4e00-\u9fff]+")
+
+
+def _content(plain: str, words: Sequence[Word]) -> str:
+    """Return the words of a question that are known, figures, and those that are no function
+    words."""
+    known = {at for word in words for at in range(word.start, word.end)}
+    found = []
+    for match in _TOKEN.finditer(plain):
+        token = match.group()
+        if token[0].isdigit() or (token.isascii() and match.start() in known):
+            found.append(token)
+        elif token.isascii():
+            if not _functional(token):
+                found.append(token)
+        else:
+            at = match.start()
+            pieces = groupby(range(at, match.end()), key=lambda place: place in known)
+            text = ""
+            for is_known, places in pieces:
+                piece = "".join(plain[place] for place in places)
+                text += piece if is_known else "".join(_named_in(piece))
+            if text:
+                found.append(text)
+    return " ".join(found)
+
+
+def _named_in(chinese: str) -> Iterator[str]:
+    for run in lexicon().idle_zh.sub(" ", chinese).split():
+        yield vocabulary().without_function_words(run)
+
+
+def _functional(token: str) -> bool:
+    idle, stem = lexicon().idle_en, re.sub(r"(?:'s|s)$", "", token)
+    return token in idle or stem in idle or token in vocabulary().function_en
 
 
 @cache
@@ -456,6 +531,14 @@ def _count(lower: str) -> int | None:
     return _ZH.get(word) or _EN.get(word) or (int(word) if word.isdigit() else None)
 
 
+def _of_day(after_noon: str | None, zh: str | None, en: str | None, half: str | None) -> int:
+    """Return the hour, 0 to 23, that a clock time names."""
+    if zh is not None:
+        hour = int(zh) if zh.isdigit() else sum(_ZH[c] for c in zh)
+        return hour + 12 if after_noon and hour < 12 else hour
+    return int(en or 0) % 12 + (12 if half == "p" else 0)
+
+
 def _when(lower: str) -> When:
     iso = _ISO.search(lower)
     previous, first = _PREVIOUS.search(lower) is not None, _FIRST.search(lower) is not None
@@ -480,5 +563,5 @@ def _when(lower: str) -> When:
         int(year.group(1)) if year else None,
         month if month and 1 <= month <= 12 else None,
         day,
-        int(hour.group(1)) if hour else None,
+        None if hour is None else _of_day(*hour.groups()),
     )

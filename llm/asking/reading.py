@@ -99,7 +99,9 @@ MAYBE = re.compile(
     r"|to be excluded|\bmay\b|questionable|\bvs\b|indeterminate|\bsuggests?\b"
     r"|not to be characterised"
     r"|taken as|perhaps|presumably|\bcould be\b|favou?red|to exclude|to rule out|或许|也许|倾向"
-    r"|(?<![待需])除外(?!了)|hard to decide|提示|[^、，]或[^、，]"
+    r"|(?<![待需])除外(?!了)|hard to (?:decide|tell)|提示|[^、，]或[^、，]"
+    r"|(?:无法|不能|难以)(?:完全)?排除|鉴别困难|难以鉴别|未定(?!期)|有可能|undecided|uncertain"
+    r"|(?:cannot be|not)(?: entirely| fully)? ruled out|both possible"
     r"|(?<!left)(?<!right)(?<!nor) or (?!ten"
     r"|more)"
 )
@@ -110,7 +112,8 @@ _SURE_ENOUGH = re.compile(
 )
 _NOT_EXCLUDED = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|待排"
-    r"|(?:cannot be|not)(?: entirely| fully)? excluded|to be excluded"
+    r"|(?:cannot be|not)(?: entirely| fully)? (?:excluded|ruled out)|to be excluded"
+    r"|(?:无法|不能|难以)(?:完全)?排除"
 )
 _TAKEN_OUT = re.compile(
     r"\b(?:after|following|status post) (?:removal|resection|excision|evacuation"

@@ -36,7 +36,9 @@ _TOLD = (
     "places_same", "places_wider", "concepts", "concepts_wider", "vocabulary", "shared", "near",
     "near_spread", "near_margin", "mapped", "mapped_spread", "mapped_margin", "sided", "says",
     "advises", "others_near", "others_mapped", "field_asked", "is_technique", "is_quality",
-    "is_history", "is_people", "is_time", "is_alert", "hit_unknown", "numbers_same",
+    "is_history", "is_people", "is_time", "is_alert", "hit_unknown", "numbers_same", "clause",
+    "clause_spread", "clause_content", "clause_content_spread", "near_content", "others_content",
+    "conflict",
 )  # fmt: skip
 """What the outcome is read from of sentences: that of the likeliest, and the mean by chance."""
 
@@ -55,7 +57,8 @@ class Mapped:
 class SentenceMap:
     """A form of two vectors that was fitted to questions and the sentences that answer them."""
 
-    question_mean: Array
+    question_means: Array
+    """(2, 384), of questions in Chinese and in other words."""
     sentence_mean: Array
     question: Array
     """(384, r)"""
@@ -69,9 +72,9 @@ class SentenceMap:
         held = cast(Array, sentences - self.sentence_mean)
         return Mapped(held, cast(Array, held @ self.sentence))
 
-    def scores(self, question: Array, sentences: Mapped) -> Array:
+    def scores(self, question: Array, chinese: float, sentences: Mapped) -> Array:
         """Return (n,) for a question (384,): higher is nearer."""
-        form = sentences.form @ ((question - self.question_mean) @ self.question)
+        form = sentences.form @ (centred(question, chinese, self.question_means) @ self.question)
         return cast(Array, self.plain * (sentences.centred @ question) + form)
 
     def as_json(self) -> dict[str, Any]:
@@ -81,7 +84,7 @@ class SentenceMap:
             "plain": self.plain,
             **{
                 name: _halves(getattr(self, name))
-                for name in ("question_mean", "sentence_mean", "question", "sentence")
+                for name in ("question_means", "sentence_mean", "question", "sentence")
             },
         }
 
@@ -90,7 +93,7 @@ class SentenceMap:
         """Read what `as_json` gave."""
         rank = int(data["rank"])
         return cls(
-            _of_halves(data["question_mean"]),
+            _of_halves(data["question_means"]).reshape(2, -1),
             _of_halves(data["sentence_mean"]),
             _of_halves(data["question"]).reshape(-1, rank),
             _of_halves(data["sentence"]).reshape(-1, rank),
@@ -104,22 +107,23 @@ class QuestionMap:
     they ask for, and what became of them. In whatever words and language."""
 
     names: tuple[str, ...]
-    mean: Array
+    means: Array
+    """(2, 384), of questions in Chinese and in other words."""
     weights: Array
     """(384, names)"""
     base: Array
     """(names,)"""
 
-    def read(self, question: Array) -> dict[str, float]:
+    def read(self, question: Array, chinese: float) -> dict[str, float]:
         """Return a number for each name, of a question's vector (384,)."""
-        found = (question - self.mean) @ self.weights + self.base
+        found = centred(question, chinese, self.means) @ self.weights + self.base
         return dict(zip(self.names, map(float, found), strict=True))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values, in half precision."""
         return {
             "names": list(self.names),
-            **{name: _halves(getattr(self, name)) for name in ("mean", "weights", "base")},
+            **{name: _halves(getattr(self, name)) for name in ("means", "weights", "base")},
         }
 
     @classmethod
@@ -127,7 +131,14 @@ class QuestionMap:
         """Read what `as_json` gave."""
         names = tuple(data["names"])
         weights = _of_halves(data["weights"]).reshape(-1, len(names))
-        return cls(names, _of_halves(data["mean"]), weights, _of_halves(data["base"]))
+        means = _of_halves(data["means"]).reshape(2, -1)
+        return cls(names, means, weights, _of_halves(data["base"]))
+
+
+def centred(question: Array, chinese: float, means: Array) -> Array:
+    """Return a question's vector without what those of its language, or of both as they are mixed,
+    have in common: a question is then about the same in either."""
+    return cast(Array, question - (chinese * means[0] + (1 - chinese) * means[1]))
 
 
 def _halves(value: Array) -> str:
@@ -238,15 +249,20 @@ def with_map(
     """Return features with what the map says of each sentence, and how it lies beside sentences of
     other reports."""
     near, question = found.vectors, found.vectors.question
-    scores = fitted.scores(question, fitted.mapped(near.sentences))
+    scores = fitted.scores(question, near.chinese, fitted.mapped(near.sentences))
     columns = {
         **found.of_sentences,
         **ranked("mapped", scores),
         "others_near": others.nearer(near.sentences @ question, others.vectors @ question),
-        "others_mapped": others.nearer(scores, fitted.scores(question, mapped_others)),
+        "others_mapped": others.nearer(
+            scores, fitted.scores(question, near.chinese, mapped_others)
+        ),
+        "others_content": others.nearer(
+            near.sentences @ near.content, others.vectors @ near.content
+        ),
     }
     of_question = dict(found.of_question)
-    for name in ("others_near", "others_mapped"):
+    for name in ("others_near", "others_mapped", "others_content"):
         of_question[f"least_{name}"] = float(columns[name].min(initial=1.0))
     return Features(found.sentences, columns, of_question, found.vectors)
 
@@ -256,7 +272,7 @@ def outcome_features(found: Features, chances: Array, questions: QuestionMap) ->
     order = np.argsort(-chances, kind="stable")
     top, weights = order[0], chances / max(float(chances.sum()), 1e-6)
     quoted = found.of_sentences["quoted"] > 0
-    told = {**found.of_question, **questions.read(found.vectors.question)}
+    told = {**found.of_question, **questions.read(found.vectors.question, found.vectors.chinese)}
     for rank in range(3):
         told[f"chance_{rank}"] = float(chances[order[rank]]) if rank < len(order) else 0.0
     told["chances"] = float(chances.sum())

@@ -159,3 +159,16 @@ def test_the_engine_is_asked_by_the_command(
     with pytest.raises(SystemExit):
         bench.main()
     assert "is not there" in capsys.readouterr().err
+
+
+def test_sorted_disagreements_are_counted_and_each_must_be_sorted(tmp_path: Path) -> None:
+    kept = Path(bench.__file__).with_name("rad_restruct_sorted.csv")
+    rows = list(csv.DictReader(kept.read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 100
+    engine = sum(row["whose"] == "engine" for row in rows)
+    assert f"| all | 100 | {engine} |" in bench.sorted_table(kept)
+    left = tmp_path / "left.csv"
+    text = kept.read_text(encoding="utf-8")
+    left.write_text(text.replace(",both defensible\n", ",\n", 1), encoding="utf-8")
+    with pytest.raises(ValueError, match="not sorted"):
+        bench.sorted_table(left)

@@ -37,7 +37,15 @@ from radraft.llm.asking.relevance_model import (
     relevance_model,
     with_map,
 )
-from radraft.llm.asking.similarity import Vectors, shared_words, vectors
+from radraft.llm.asking.similarity import (
+    Clauses,
+    Vectors,
+    chinese_share,
+    clauses,
+    parts,
+    shared_words,
+    vectors,
+)
 from radraft.llm.asking.values import (
     Finding,
     MetadataField,
@@ -109,7 +117,7 @@ def case_of(question: str, report: Source = REPORT) -> Case:
 def read_of(question: str, report: Source = REPORT) -> tuple[Case, Finding, Features]:
     case = case_of(question, report)
     found = by_rules(case)
-    near = vectors(question, (), quotable(report), LETTERS)
+    near = vectors(question, case.asked.content, (), quotable(report), LETTERS)
     return case, found, features(case, report, found, near)
 
 
@@ -141,21 +149,23 @@ def test_what_leads_out_of_a_tree_is_refused() -> None:
 
 
 def scores(fitted: SentenceMap, near: Vectors) -> Any:
-    return fitted.scores(near.question, fitted.mapped(near.sentences))
+    return fitted.scores(near.question, near.chinese, fitted.mapped(near.sentences))
 
 
 def test_a_map_is_the_same_after_its_file() -> None:
     random = np.random.default_rng(3)
     fitted = SentenceMap(
-        random.normal(size=384).astype(np.float32),
+        random.normal(size=(2, 384)).astype(np.float32),
         random.normal(size=384).astype(np.float32),
         random.normal(size=(384, 4)).astype(np.float32),
         random.normal(size=(384, 4)).astype(np.float32),
         0.5,
     )
     once = SentenceMap.of_json(json.loads(json.dumps(fitted.as_json())))
-    near = Vectors(*(random.normal(size=384).astype(np.float32) for _ in range(2)),
-                   random.normal(size=(7, 384)).astype(np.float32))  # fmt: skip
+    sentences = random.normal(size=(7, 384)).astype(np.float32)
+    none = np.zeros(0, np.intp)
+    near = Vectors(*(random.normal(size=384).astype(np.float32) for _ in range(3)), sentences,
+                   Clauses(sentences[:0], none, none), 0.3)  # fmt: skip
     again = SentenceMap.of_json(once.as_json())
     assert scores(again, near).tolist() == scores(once, near).tolist()
     assert np.allclose(scores(once, near), scores(fitted, near), rtol=0.02, atol=0.5)
@@ -167,6 +177,22 @@ def test_shared_words_need_no_list_and_count_rare_ones_more() -> None:
     assert found[:, 1].argmax() == 2
     assert shared_words("舌段呢", held)[:, 0].argmax() == 0
     assert not shared_words("?", held).any()
+
+
+def test_what_stands_in_a_list_is_a_part_of_its_own_in_both_languages() -> None:
+    assert parts("No gas.") == ["No gas."]
+    assert parts("No gas, fluid or mass.") == ["No gas, fluid or mass.", "No gas", "fluid", "mass"]
+    held = (SourceSentence("f1", "无积气、积液。", "No gas, no fluid."),
+            SourceSentence("f2", "", "zzz"))  # fmt: skip
+    found = clauses(held, LETTERS)
+    assert sorted(set(found.sentence.tolist())) == [0, 1]
+    nearest = found.nearest(LETTERS.passages(["zzz"])[0], 2)
+    assert nearest[1] == pytest.approx(1.0, abs=1e-5) and nearest[0] < nearest[1]
+
+
+def test_a_mean_of_both_languages_is_taken_as_they_are_mixed() -> None:
+    assert chinese_share("气胸多大") == 1.0 and chinese_share("any clot") == 0.0
+    assert 0.0 < chinese_share("有没有 clot") < 1.0 and chinese_share("?!") == 0.0
 
 
 def test_ranks_are_within_a_report() -> None:
@@ -286,8 +312,21 @@ def test_what_is_known_beside_the_sentences_may_be_quoted_by_its_name() -> None:
     assert read.of_sentences["field_asked"].tolist() == [0, 0, 0, 0, 0, 1]
     judgement = Judgement(np.array([0, 0, 0, 0, 0.9, 0.01]), np.array([1.0, 0, 0, 0, 0]))
     limits = relevance_model().limits
-    (quote,) = learned.weighed(case, SIGNED, found, read, judgement, limits).quotes
-    assert (quote.part, quote.text) == ("technique", "低剂量平扫 low-dose, unenhanced")
+    quotes = learned.weighed(case, SIGNED, found, read, judgement, limits).quotes
+    assert [quote.part for quote in quotes] == ["author", "technique"]
+    assert quotes[1].text == "低剂量平扫 low-dose, unenhanced"
+
+
+def test_a_field_that_is_asked_for_by_name_is_told_whatever_the_chances() -> None:
+    case, found, read = read_of("Who wrote the report?", SIGNED)
+    judgement = Judgement(np.full(6, 0.01), np.array([0, 0, 0, 1.0, 0]))
+    limits = relevance_model().limits
+    held = learned.weighed(case, SIGNED, found, read, judgement, limits)
+    assert held.outcome is A and "author" in [quote.part for quote in held.quotes]
+    case, found, read = read_of("so it was done with contrast, where does it leak?", SIGNED)
+    held = learned.weighed(case, SIGNED, found, read, judgement, limits)
+    assert held == found
+    assert (held.outcome, [quote.part for quote in held.quotes]) == (C, ["technique"])
 
 
 @pytest.mark.parametrize(
@@ -356,12 +395,15 @@ def test_a_question_for_the_picture_in_other_words_is_not_answered() -> None:
 def test_what_a_question_asks_for_is_read_from_its_vector_alone() -> None:
     fitted = QuestionMap(
         ("asks_side", "asks_size"),
-        np.full(384, 0.5, np.float32),
+        np.stack([np.full(384, 0.5, np.float32), np.full(384, 0.25, np.float32)]),
         np.eye(384, 2, dtype=np.float32),
         np.array([0.25, 0.5], np.float32),
     )
     once = QuestionMap.of_json(json.loads(json.dumps(fitted.as_json())))
-    assert once.read(np.ones(384, np.float32)) == {"asks_side": 0.75, "asks_size": 1.0}
+    zh, en = np.full(384, 1.0, np.float32), np.full(384, 0.75, np.float32)
+    # The same but for what its language has in common.
+    assert once.read(zh, 1.0) == once.read(en, 0.0) == {"asks_side": 0.75, "asks_size": 1.0}
+    assert once.read(zh, 0.5) == {"asks_side": 0.875, "asks_size": 1.125}
 
 
 @pytest.mark.parametrize(
