@@ -68,8 +68,11 @@ class Processor:
             raise TrainingError("training_native_invalid", path=str(folder)) from None
         if not isinstance(self._template, str) or self._tokenizer.eos_token_id is None:
             raise TrainingError("training_native_invalid", path=str(folder))
-        self._pictures = pictures
+        self._folder, self._pictures = folder, pictures
         self._end = int(self._tokenizer.eos_token_id)
+
+    def __reduce__(self) -> tuple[type[Processor], tuple[Path, PictureSource]]:
+        return Processor, (self._folder, self._pictures)
 
     def encode(self, example: Example) -> EncodedPixels:
         """TrainingError `training_pair_invalid` where images and image parts do not match; errors

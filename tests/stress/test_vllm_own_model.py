@@ -30,7 +30,8 @@ from radraft.vision_encoder.encode import Encoder, encode
 from radraft.vision_encoder.image_tokens import make_tokens
 from radraft.vision_encoder.projector import Projector
 from tests import embeds_model
-from tests.finetune.train.test_own_model import language_recipe, said
+from tests.finetune.train.own_model import language_recipe
+from tests.finetune.train.test_own_model import said
 from tests.llm.cases import make_case
 
 pytestmark = [pytest.mark.stress, pytest.mark.vllm, pytest.mark.timeout(1800)]
