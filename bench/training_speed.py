@@ -91,6 +91,8 @@ class Told:
 
     seconds: float
     """A counted step, on average."""
+    cpu_s: float
+    """Of the process in it."""
     loss: float
     """Of the first step: the same on both sides where they do the same."""
 
@@ -123,21 +125,34 @@ def measured(plan: Plan, pairs: int) -> Ratio:
                 f" {told['ours'].loss:.4f} (ours), {told['plain'].loss:.4f} (plain)"
             )
             continue
-        ours, plain = (Cost(told[name].seconds, 0.0, 0.0) for name in ("ours", "plain"))
+        ours, plain = (
+            Cost(told[name].seconds, told[name].cpu_s, 0.0) for name in ("ours", "plain")
+        )
         runs.append((ours, plain))
     found = ratio(runs)
+    by_cpu = ratio([(of_cpu(ours), of_cpu(plain)) for ours, plain in runs])
     for name, side, cost in (("ours", sides[0], 0), ("plain", sides[1], 1)):
         each = [plan.batch / run[cost].seconds for run in runs]
+        cpu = [run[cost].own_cpu_s / plan.batch for run in runs]
         memory, model = side.end()
         print(
-            f"  {name:5}  {statistics.median(each):8.2f} samples/s (median of {len(each)} runs of"
-            f" {plan.steps - 2} steps)   peak memory {memory:.0f} MiB, {model:.0f} MiB of it after"
-            " Python's packages"
+            f"  {name:5}  {statistics.median(each):8.2f} samples/s,"
+            f" {statistics.median(cpu):.4f} s of processor a sample (medians of {len(each)} runs of {plan.steps - 2} steps);"
+            f" peak memory {memory:.0f} MiB, {model:.0f} of it after the packages"
         )
     goal = GOALS[plan.case]
-    verdict = found.verdict(goal)
-    print(f"  ours over plain: {found}; goal {goal}: {verdict}; load {load():.1f}", flush=True)
+    print(f"  ours over plain, samples/s: {found}; goal {goal}: {found.verdict(goal)}")
+    print(
+        f"  ours over plain, by processor time: {by_cpu}; {by_cpu.verdict(goal)};"
+        f" load {load():.1f}",
+        flush=True,
+    )
     return found
+
+
+def of_cpu(cost: Cost) -> Cost:
+    """Return a cost whose seconds are the process's own: on a crowded machine they say more."""
+    return Cost(cost.own_cpu_s, cost.own_cpu_s, 0.0)
 
 
 class Side:
@@ -188,10 +203,15 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _told(times: Sequence[float], loss: float) -> Told:
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _told(times: Sequence[tuple[float, float]], loss: float) -> Told:
     # Neither the first step, which warms up, nor the last, after which ours saves.
-    counted = [after - before for before, after in pairwise(times)][:-1]
-    return Told(statistics.fmean(counted), loss)
+    counted = list(pairwise(times))[:-1]
+    wall = statistics.fmean(after[0] - before[0] for before, after in counted)
+    return Told(wall, statistics.fmean(after[1] - before[1] for before, after in counted), loss)
 
 
 def prepare(plan: Plan) -> None:
@@ -226,7 +246,7 @@ def ours(plan: Plan) -> tuple[str, Callable[[], Told]]:
         times, losses = [], []
 
         def note(step: Step) -> None:
-            times.append(time.perf_counter())
+            times.append(_now())
             losses.append(step.loss)
 
         folder = plan.folder / "runs" / str(next(number))
@@ -336,11 +356,11 @@ def plain(plan: Plan) -> tuple[str, Callable[[], Told]]:
 
     class Noted(TrainerCallback):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.times: list[float] = []
+            self.times: list[tuple[float, float]] = []
             self.losses: list[float] = []
 
         def on_step_end(self, *given: Any, **named: Any) -> None:
-            self.times.append(time.perf_counter())
+            self.times.append(_now())
 
         def on_log(self, *given: Any, logs: dict[str, float], **named: Any) -> None:
             if "loss" in logs:
@@ -414,6 +434,7 @@ def _padded(some: Sequence[Encoded]) -> dict[str, Any]:
 
 def _pixel_collator(plan: Plan, pairs: Any) -> Callable[[Sequence[Any]], dict[str, Any]]:
     """The model's own processor over text and pictures of a whole batch."""
+    import torch
     from transformers import AutoProcessor
 
     auto: Any = AutoProcessor
