@@ -137,7 +137,8 @@ def measured(plan: Plan, pairs: int) -> Ratio:
         memory, model = side.end()
         print(
             f"  {name:5}  {statistics.median(each):8.2f} samples/s,"
-            f" {statistics.median(cpu):.4f} s of processor a sample (medians of {len(each)} runs of {plan.steps - 2} steps);"
+            f" {statistics.median(cpu):.4f} s of processor a sample"
+            f" (medians of {len(each)} runs of {plan.steps - 2} steps);"
             f" peak memory {memory:.0f} MiB, {model:.0f} of it after the packages"
         )
     goal = GOALS[plan.case]
@@ -449,8 +450,16 @@ def _pixel_collator(plan: Plan, pairs: Any) -> Callable[[Sequence[Any]], dict[st
             add_special_tokens=False,
             return_tensors="pt",
         )
-        more = {name: value for name, value in seen.items() if name.startswith(("pixel", "image"))}
-        return _padded(some) | more
+        made = _padded(some)
+        for name, value in seen.items():
+            if name in {"input_ids", "attention_mask"}:
+                continue
+            if value.shape == seen["input_ids"].shape:
+                # A kind for each token; those of a report are text.
+                wide = made["input_ids"].shape[1] - value.shape[1]
+                value = torch.nn.functional.pad(value, (0, wide))
+            made[name] = value
+        return made
 
     return collate
 
