@@ -49,7 +49,7 @@ def test_it_drafts_takes_an_adapter_and_is_itself_again(real_width: bool, tmp_pa
     base = ground.build(untrained, settings.cache_dir, lambda step, part: None)
     pairs = embeds_model.write_pairs(tmp_path / "pairs", untrained.template)
     encoder = Encoder.of(untrained.encoder)
-    embed(pairs, encoder, tmp_path / "embedded", lambda done, total: None)
+    embed(pairs, encoder, tmp_path / "embedded", lambda far: None)
     found = dataset.read(tmp_path / "embedded")
     short = {"steps": 2, "batch": 4, "micro_batch": 4, "valid_every": 1, "valid_pairs": 4}
     recipe = language_recipe(untrained, **short if real_width else {})
