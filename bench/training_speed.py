@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -187,8 +188,9 @@ def _serve(name: str, plan: Plan, pipe: Connection) -> None:
     import torch
     import transformers
 
-    transformers.utils.logging.set_verbosity_error()  # type: ignore[attr-defined]
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[attr-defined]
+    logging: Any = transformers.utils.logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     before = _peak_mib()
     torch.manual_seed(SEED)
@@ -220,10 +222,10 @@ def prepare(plan: Plan) -> None:
     from radraft.finetune.train.embedding import embed
     from radraft.llm.profiles import load_profile
     from radraft.vision_encoder.encode import Encoder
-    from tests import embeds_model, pixels_model
+    from tests import embeds_model
 
     if plan.case == "pixels":
-        pixels_model.build(plan.folder / "model")
+        _pixels("pixels_model").build(plan.folder / "model")
         return
     if plan.case == "gemma":
         return
@@ -312,13 +314,17 @@ def _text_pairs(tokenizer: Any) -> list[Encoded]:
     ]
 
 
+def _pixels(name: str) -> Any:
+    """A module of the tests of models that take pixels; their configurations are not typed."""
+    return import_module(f"tests.{name}")
+
+
 def _pixel_pairs(plan: Plan) -> Any:
     from radraft.llm.profiles import load_profile
     from tests import embeds_model
-    from tests.finetune.train.test_native import material
 
     profile = load_profile(str(plan.folder / "model" / "tiny.yaml"))
-    pairs = material(profile, range(embeds_model.PAIRS))
+    pairs = _pixels("finetune.train.test_native").material(profile, range(embeds_model.PAIRS))
     return type(pairs)(pairs.train, pairs.train[:1], pairs.processor)
 
 
@@ -355,7 +361,7 @@ def plain(plan: Plan) -> tuple[str, Callable[[], Told]]:
         label_names=["labels"],
     )
 
-    class Noted(TrainerCallback):  # type: ignore[misc]
+    class Noted(TrainerCallback):
         def __init__(self) -> None:
             self.times: list[tuple[float, float]] = []
             self.losses: list[float] = []
@@ -363,9 +369,9 @@ def plain(plan: Plan) -> tuple[str, Callable[[], Told]]:
         def on_step_end(self, *given: Any, **named: Any) -> None:
             self.times.append(_now())
 
-        def on_log(self, *given: Any, logs: dict[str, float], **named: Any) -> None:
-            if "loss" in logs:
-                self.losses.append(logs["loss"])
+        def on_log(self, *given: Any, **named: Any) -> None:
+            if "loss" in named["logs"]:
+                self.losses.append(named["logs"]["loss"])
 
     def run() -> Told:
         noted = Noted()
@@ -479,8 +485,8 @@ def _with_encoder(
     from radraft.vision_encoder.source import locate
 
     profile = load_profile(str(plan.folder / "model" / "own.yaml"))
+    assert profile.encoder is not None and parts is not None
     tower = OpenClipTower(locate(profile.encoder))
-    assert parts is not None
 
     class Whole(torch.nn.Module):
         def __init__(self) -> None:

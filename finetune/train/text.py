@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from multiprocessing import reduction
 from pathlib import Path
-from typing import Any, overload
+from typing import IO, Any, overload
 
 from radraft.core.errors import TrainingError
 from radraft.finetune.train.values import Encoded, Example
@@ -58,7 +58,7 @@ class EncodedFile(Sequence[Encoded]):
     def __init__(self, folder: Path) -> None:
         """OSError where `folder`, in which the file lies, cannot be written to."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as this is used
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as this is used
         weakref.finalize(self, self._file.close)
         self._parts = array("Q", (0,))
         """Where prompt, chosen and rejected end, three of each example, in token ids."""
