@@ -121,7 +121,10 @@ class _Run:
             parts.load_state(tuned, state["adapter"], state["projector"])
         group.share(tuned)
         self.optimiser = torch.optim.AdamW(
-            parts.groups(tuned, recipe), weight_decay=recipe.weight_decay
+            parts.groups(tuned, recipe),
+            weight_decay=recipe.weight_decay,
+            # A LoRA's weights are many and small: in one call they take a third of the time.
+            fused=True,
         )
         self.rates = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
         self.used = torch.tensor(_words_used(pairs.train), device=group.device)
