@@ -238,7 +238,12 @@ def test_a_killed_command_leaves_no_process_and_goes_on(
         "--profile", own.path, "--pairs", own.pairs, "--out", run, "--seed", "2",
         "--recipe", recipe_file(recipe, tmp_path / "own.yaml"),
     ]  # fmt: skip
-    env = {**os.environ, "RADRAFT_DATA_DIR": str(tmp_path), "RADRAFT_CACHE_DIR": str(own.cache)}
+    env = os.environ | {
+        "RADRAFT_DATA_DIR": str(tmp_path),
+        "RADRAFT_CACHE_DIR": str(own.cache),
+        # Where its processes meet: what is killed tidies nothing up.
+        "TMPDIR": str(tmp_path),
+    }
     first = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         until(lambda: len(losses(run)) > 3, first)
