@@ -22,7 +22,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadsc
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
 .PHONY: bench-checks bench-department bench-desk bench-editions bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
-	starter starter-words starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
+	starter starter-words starter-eval checkpoint bench bench-adapt bench-training bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -35,6 +35,7 @@ help:
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-editions   both editions of the starter in turns, on two vLLMs (12 GB of memory)"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
+	@echo "make bench-training   samples/s of our training loop over plain peft and Trainer, memory of both (TRAINING=case)"
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
 	@echo "make bench-forms   200 signed reports in every form, against every checker and read back"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
@@ -122,6 +123,9 @@ bench-editions: install vllm checkpoint
 
 bench-adapt: install checkpoint
 	$(KEEP_MEMORY) $(BIN)/python -m radraft.bench.adapt --data $(DATA)
+
+bench-training: install checkpoint
+	$(KEEP_MEMORY) $(BIN)/python -W ignore -m radraft.bench.training_speed $(TRAINING)
 
 # Installs nothing: PYTHON and VLLM_PYTHON name what is there (docs/performance.md).
 bench-gpu:

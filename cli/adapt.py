@@ -29,6 +29,7 @@ def adapt(
     seed: int | None,
     run: Path | None,
     by: str | None,
+    processes: int,
     out: Output,
 ) -> None:
     """Train the next candidate of `site`, or go on with a run that was killed, and say what came of
@@ -58,6 +59,7 @@ def adapt(
                 by=by or getuser(),
                 on_step=teller(move),
                 base=base,
+                processes=processes,
             )
         minutes = (time.monotonic() - began) / 60
     value = {"adapter_id": made.adapter_id, "site": made.site, "run": str(folder)}

@@ -275,13 +275,14 @@ def adapt(
     by: Annotated[
         str | None, typer.Option("--by", help="Who does it; this user where not given.")
     ] = None,
+    processes: training.Processes = 1,
     json: Json = False,
 ) -> None:
     """Train a site's next adapter from its signed reports; a killed run goes on where it was."""
     with reporting(Output(json)) as out:
         from radraft.cli import adapt as adapting
 
-        adapting.adapt(site, start.value, recipe, seed, run, by, out)
+        adapting.adapt(site, start.value, recipe, seed, run, by, processes, out)
 
 
 @app.command()

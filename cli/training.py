@@ -42,6 +42,15 @@ Steps = Annotated[int | None, typer.Option("--steps", min=1, help="In place of t
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, max=2**31 - 1, help="In place of the recipe's.")
 ]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--processes",
+        min=1,
+        help="Processes that train together on this machine, one a GPU where there are GPUs, each "
+        "holding a share of the model.",
+    ),
+]
 Run = Annotated[
     Path, typer.Option("--out", help="Folder of the run; an interrupted run there goes on.")
 ]
@@ -189,6 +198,7 @@ def train_language(
     profile_name: ProfileName = None,
     seed: Seed = None,
     steps: Steps = None,
+    processes: Processes = 1,
     *,
     out: Output,
 ) -> None:
@@ -199,8 +209,8 @@ def train_language(
     from radraft.core import settings
     from radraft.finetune.recipe import load_recipe
     from radraft.finetune.starter.pairs import sha
-    from radraft.finetune.train import dataset, ground, plot, tuned
-    from radraft.finetune.train.run import Pairs, train as run_training
+    from radraft.finetune.train import dataset, ground, launch, plot
+    from radraft.finetune.train.run import Pairs
     from radraft.finetune.train.text import Tokenizer, fitting_file
 
     recipe = load_recipe(recipe_name)
@@ -232,14 +242,10 @@ def train_language(
     else:
         start = ground.begin(run, base, found, chosen_seed)
     with out.waiting("Training the language model") as move:
-        trained = run_training(
-            tuned.build(base.checkpoint, start, plan),
-            Pairs(known, valid, found.tokens, tokenizer.image_id, base.parts),
-            plan,
-            run,
-            seed=chosen_seed,
-            on_step=teller(move),
-        )
+        material = Pairs(known, valid, found.tokens, tokenizer.image_id, base.parts)
+        model = launch.TextModel(base.checkpoint, start)
+        job = launch.Job(model, material, plan, run, chosen_seed)
+        trained = launch.train(job, processes, teller(move))
     (run / "loss.svg").write_text(plot.loss_svg(run), encoding="utf-8")
     run_folder.finish(
         run,

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,10 +17,12 @@ from typing import Any
 import radraft
 from radraft.core import canonical
 from radraft.core.errors import TrainingError
+from radraft.core.locks import alone
 
 LOG = "log.jsonl"
 CHECKPOINT = "checkpoint.pt"
 RUN_FILE = "run.json"
+LOCK = "training.lock"
 PACKAGES = (
     "accelerate",
     "numpy",
@@ -75,6 +78,18 @@ def finish(folder: Path, **results: Any) -> None:
     record = read(folder)
     record["finished"] = record["finished"] or _now()
     _write_record(folder / RUN_FILE, record | canonical.plain(results))
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Be the one process that trains in `folder`, which is made where it is not there.
+
+    TrainingError `training_run_busy` where another does; the kernel forgets one that was killed.
+    """
+    with alone(folder / LOCK) as held:
+        if not held:
+            raise TrainingError("training_run_busy", path=str(folder))
+        yield
 
 
 def read(folder: Path) -> dict[str, Any]:

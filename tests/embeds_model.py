@@ -39,7 +39,6 @@ SAID = (
     ("主动脉迂曲。", "The aorta is tortuous."),
 )
 PAIRS = 20
-PARTS = 7 if FULL else 2
 PROFILE = """
 name: own
 base: {kind: path, path: PATH/base}
@@ -74,12 +73,15 @@ messages:
 """
 
 
-def build_all(folder: Path) -> Path:
-    """Write encoder, base, prompt and profile into `folder`; return the profile's file."""
-    build_encoder(folder / "encoder")
-    build_base(folder / "base")
+def build_all(folder: Path, *, real_width: bool = FULL, **changes: Any) -> Path:
+    """Write encoder, base, prompt and profile into `folder`; return the profile's file. `changes`
+    are of the language model's configuration."""
+    build_encoder(folder / "encoder", real_width=real_width)
+    build_base(folder / "base", **changes)
     (folder / "prompt.yaml").write_text(PROMPT, encoding="utf-8")
-    text = PROFILE.replace("PATH", str(folder)).replace("PARTS", str(PARTS))
+    # Half of the encoder's grid: 14 of a ViT-B/16's patches a side, 4 of the small one's.
+    parts = 7 if real_width else 2
+    text = PROFILE.replace("PATH", str(folder)).replace("PARTS", str(parts))
     path = folder / "own.yaml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -92,8 +94,9 @@ def with_trained(profile: Path, run: Path) -> Path:
     return path
 
 
-def build_encoder(folder: Path, **preprocess: Any) -> None:
-    """A vision transformer in the form that open_clip pushes to a hub: ViT-B/16 at full scale."""
+def build_encoder(folder: Path, *, real_width: bool = FULL, **preprocess: Any) -> None:
+    """A vision transformer in the form that open_clip pushes to a hub: a ViT-B/16 where it is to
+    be as wide as real ones."""
     import torch
     from open_clip import get_model_config
     from open_clip.model import CLIP
@@ -103,7 +106,7 @@ def build_encoder(folder: Path, **preprocess: Any) -> None:
     tiny = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
     text = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
     config: dict[str, Any] = {"embed_dim": 24, "vision_cfg": tiny, "text_cfg": text}
-    if FULL:
+    if real_width:
         config = get_model_config("ViT-B-16")
     size = config["vision_cfg"]["image_size"]
     own = {"size": size, "mean": [0.4] * 3, "std": [0.3] * 3, "resize_mode": "squash"} | preprocess

@@ -43,6 +43,8 @@ languages: [zh, en]
 covers:
   - {modality: CR, body_part: CHEST, view: frontal}
   - {modality: CT, body_part: CHEST, view: none}
+  - {modality: CT, body_part: "", view: none}
+  - {modality: MR, body_part: "", view: none}
 context_tokens: 3072
 answers: written
 notice: {zh: 随机权重，仅供测试。, en: Random weights for a test.}

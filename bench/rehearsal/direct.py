@@ -55,7 +55,7 @@ class Direct:
         pairs = Pairs(
             train=[one for place, one in enumerate(encoded) if place % VALID_EVERY],
             valid=encoded[::VALID_EVERY],
-            tokens=data.tokens(here.store.objects, base.encoder_id),
+            tokens=data.StoredTokens(here.store.objects, base.encoder_id),
             image_id=tokenizer.image_id,
         )
         course = stages.course(

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,7 @@ from radraft.core.errors import AdapterError, NotFound, StorageDamaged
 from radraft.finetune import export
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Chosen, Plan
-from radraft.finetune.train.native import PictureSource
-from radraft.finetune.train.values import Example, Tokens, TokenSource
+from radraft.finetune.train.values import Example, Tokens
 from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapters, cases, images, pairs
 from radraft.store.signatures import BrokenSignature
@@ -120,29 +120,34 @@ def example(pair: TrainingPair) -> Example:
     )
 
 
-def tokens(objects: Objects, encoder_id: str) -> TokenSource:
-    """Reads an image's tokens where drafting stored them."""
+@dataclass(frozen=True)
+class StoredTokens:
+    """Reads an image's tokens where drafting stored them: a `TokenSource`."""
 
-    def read(image_id: str) -> Tokens:
-        return stored.read(objects, encoder_id, image_id).tokens
+    objects: Objects
+    encoder_id: str
 
-    return read
+    def __call__(self, image_id: str) -> Tokens:
+        """Return (n, dim) patch tokens. NotFound, StorageDamaged, `stored.Damaged`."""
+        return stored.read(self.objects, self.encoder_id, image_id).tokens
 
 
-def pictures(objects: Objects) -> PictureSource:
-    """Reads an image as it is sent to a model that takes pixels."""
+@dataclass(frozen=True)
+class StoredPictures:
+    """Reads an image as it is sent to a model that takes pixels: a `PictureSource`."""
 
-    def read(image_id: str) -> bytes:
-        return images.png(objects, image_id)
+    objects: Objects
 
-    return read
+    def __call__(self, image_id: str) -> bytes:
+        """Return its PNG. NotFound, StorageDamaged."""
+        return images.png(self.objects, image_id)
 
 
 def _usable(
     objects: Objects, found: Iterable[TrainingPair], encoder_id: str | None, left_out: Counter[str]
 ) -> Iterator[TrainingPair]:
-    seen = pictures(objects)
-    read = tokens(objects, encoder_id) if encoder_id is not None else None
+    seen = StoredPictures(objects)
+    read = StoredTokens(objects, encoder_id) if encoder_id is not None else None
     for pair in found:
         assert pair.split != FROZEN
         if read is None:

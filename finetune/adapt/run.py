@@ -46,18 +46,19 @@ def adapt(
     by: str,
     on_step: Callable[[Progress], None] = lambda progress: None,
     base: Base | PixelBase | None = None,
+    processes: int = 1,
 ) -> Adapter:
     """Trains in the folder `run` on what was signed at `site`, and registers the candidate.
 
     Killed at any point, the same call goes on and ends with the same files; one whose candidate is
     registered already changes nothing. One run at a time in a data folder: a second waits. `base`
-    stands for the profile's own.
+    stands for the profile's own. `processes` train together on this machine (`train.launch`).
 
     AdapterError `adapt_profile_untrainable`, `adapt_base_not_pinned`, `adapt_rank_too_large`,
     `adapt_no_projector`, `adapt_tower_not_in_profile`, `adapt_base_differs`, `adapt_too_few_pairs`,
     `adapt_batch_stopped` (kept as a record of the gate), `adapt_pairs_too_long`, `adapt_diverged`;
     SettingsError `profile_layers_unserved`; TrainingError `training_run_differs` where `run` holds
-    another run.
+    another run, else as `launch.train`.
     """
     recipe = recipe.over(profile.lora_targets)
     if recipe.lora.rank > profile.vllm.max_lora_rank:
@@ -70,7 +71,10 @@ def adapt(
         ground = base or trainable(profile, settings.cache_dir)
         if isinstance(ground, PixelBase):
             _require_served(ground, profile, recipe)
-        call = _Call(site, store, settings, profile, recipe, run, seed, Start(start), by, ground)
+        begins = Start(start)
+        call = _Call(
+            site, store, settings, profile, recipe, run, seed, begins, by, ground, processes
+        )
         return call.all(on_step)
 
 
@@ -97,6 +101,7 @@ class _Call:
     start: Start
     by: str
     base: Base | PixelBase
+    processes: int
 
     def all(self, on_step: Callable[[Progress], None]) -> Adapter:
         planned = self._begun()
@@ -116,7 +121,14 @@ class _Call:
         )
         material, too_long = self._material(found)
         course = stages.course(
-            self.base, begin, material, self.recipe, self.run, seed=self.seed, on_step=on_step
+            self.base,
+            begin,
+            material,
+            self.recipe,
+            self.run,
+            seed=self.seed,
+            on_step=on_step,
+            processes=self.processes,
         )
         return self._registers(planned, found, begin, course, too_long)
 
@@ -236,12 +248,12 @@ class _Call:
         """The pairs as the model takes them, and how many are too long for it."""
         base, objects = self.base, self.store.objects
         if isinstance(base, PixelBase):
-            processor = Processor(base.checkpoint, data.pictures(objects))
+            processor = Processor(base.checkpoint, data.StoredPictures(objects))
             train, valid, too_long = self._encoded(found, processor.encode)
             return Material(PixelPairs(train, valid, processor)), too_long
         tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
         train, valid, too_long = self._encoded(found, tokenizer.encode)
-        tokens = data.tokens(objects, base.encoder_id)
+        tokens = data.StoredTokens(objects, base.encoder_id)
         return Material(Pairs(train, valid, tokens, tokenizer.image_id, base.parts)), too_long
 
     def _encoded(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,14 +15,12 @@ from radraft.core.errors import AdapterError
 from radraft.core.run_folder import Step
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Base, Origin, PixelBase, Progress, Stage
+from radraft.finetune.train import launch, process_group
 from radraft.finetune.train.native import PixelPairs
 from radraft.finetune.train.recipe import LanguageRecipe
-from radraft.finetune.train.run import Pairs, train
+from radraft.finetune.train.run import Pairs
 from radraft.finetune.train.values import Encoded, Trained
 from radraft.llm.pins import LORA_FILE, PROJECTOR_FILE
-
-if TYPE_CHECKING:
-    import torch
 
 DPO_COST = 3.0
 """Of a pair in the second stage against one in the first: two reports, over the full vocabulary."""
@@ -74,20 +71,26 @@ def course(
     *,
     seed: int,
     on_step: Callable[[Progress], None],
+    processes: int = 1,
 ) -> Course:
     """Trains both stages in `folder/sft` and `folder/dpo`, or goes on where a killed run was; a
     stage that ended is not begun again.
 
     The second starts from the first's weights, and counts only if the validation pairs are no less
-    likely after it. AdapterError `adapt_diverged` where neither gave usable weights.
+    likely after it. AdapterError `adapt_diverged` where neither gave usable weights; TrainingError
+    as `launch.train`.
     """
     preferred = material.preferences(recipe.dpo.most_pairs, seed) if recipe.dpo else []
     plans = {Stage.SFT: recipe.sft_plan(len(material.pairs.train), begin.lora)}
     if preferred:
         plans[Stage.DPO] = recipe.dpo_plan(len(preferred), begin.lora)
+    for plan in plans.values():
+        process_group.require_shares(plan.batch, processes)
     told = _Told(plans, on_step)
     where = {stage: folder / stage.value for stage in plans}
-    first = _stage(base, begin, material.pairs, plans[Stage.SFT], where[Stage.SFT], seed, told)
+    first = _stage(
+        base, begin, material.pairs, plans[Stage.SFT], where[Stage.SFT], seed, told, processes
+    )
     trained = {Stage.SFT: first}
     if preferred:
         after = Origin(
@@ -99,7 +102,7 @@ def course(
         )
         pairs = material.pairs.over(preferred)
         plan, place = plans[Stage.DPO], where[Stage.DPO]
-        trained[Stage.DPO] = _stage(base, after, pairs, plan, place, seed, told)
+        trained[Stage.DPO] = _stage(base, after, pairs, plan, place, seed, told, processes)
     kept = min(trained, key=lambda stage: trained[stage].valid_loss)
     return Course(trained, kept, len(preferred), where[kept])
 
@@ -142,25 +145,16 @@ def _stage(
     folder: Path,
     seed: int,
     told: _Told,
+    processes: int,
 ) -> Trained:
-    import torch
-
     stage = Stage(plan.objective)
     identity = {"recipe": plan.model_dump(mode="json"), "seed": seed, "pairs": _sha(pairs)}
     run_folder.begin(folder, identity)
     record = run_folder.read(folder)
     if record["finished"]:
         return Trained(folder, record["best_step"], record["valid_loss"])
-    # The adapter's own beginning is drawn too.
-    torch.manual_seed(seed)
-    trained = train(
-        _model(base, begin, plan),
-        pairs,
-        plan,
-        folder,
-        seed=seed,
-        on_step=lambda step: told.tell(stage, step),
-    )
+    job = launch.Job(_model(base, begin), pairs, plan, folder, seed)
+    trained = launch.train(job, processes, lambda step: told.tell(stage, step))
     if not (folder / LORA_FILE).exists():
         raise AdapterError("adapt_diverged", path=str(folder))
     run_folder.finish(folder, best_step=trained.steps, valid_loss=trained.valid_loss)
@@ -168,14 +162,12 @@ def _stage(
     return trained
 
 
-def _model(base: Base | PixelBase, begin: Origin, plan: LanguageRecipe) -> torch.nn.Module:
+def _model(base: Base | PixelBase, begin: Origin) -> launch.ModelSource:
     """What is trained, as it begins."""
-    from radraft.finetune.train import native, tuned
-
     if isinstance(base, PixelBase):
-        return native.build(base.checkpoint, plan, begin.adapter)
+        return launch.NativeModel(base.checkpoint, begin.adapter)
     assert begin.projector is not None
-    return tuned.build(base.checkpoint, begin.projector, plan, begin.adapter)
+    return launch.TextModel(base.checkpoint, begin.projector, begin.adapter)
 
 
 def _sha(pairs: Pairs | PixelPairs) -> str:

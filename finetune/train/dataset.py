@@ -50,6 +50,24 @@ class StoredExamples(Sequence[Example]):
                 yield _example(stream.readline(), self._file, line)[1]
 
 
+class TokenFile:
+    """Patch tokens of a folder, read when they are asked for: a `TokenSource` that goes to other
+    processes by its path."""
+
+    def __init__(self, file: Path, ids: Sequence[str]) -> None:
+        """OSError, ValueError where there are `ids` and `file` is no array of theirs."""
+        self._file, self._ids = file, ids
+        self._rows = {image_id: row for row, image_id in enumerate(ids)}
+        self._tokens = np.load(file, mmap_mode="r") if ids else np.zeros((0, 0, 0), np.float16)
+
+    def __call__(self, image_id: str) -> Tokens:
+        """Return (n, dim) patch tokens. KeyError."""
+        return np.asarray(self._tokens[self._rows[image_id]], dtype=np.float32)
+
+    def __reduce__(self) -> tuple[type[TokenFile], tuple[Path, Sequence[str]]]:
+        return TokenFile, (self._file, self._ids)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pairs of a folder: `pairs.jsonl` in the form of `finetune.export`."""
@@ -73,7 +91,7 @@ def read(folder: Path) -> Dataset:
     places: dict[str, array[int]] = {split: array("Q") for split in SPLITS}
     try:
         ids: list[str] = json.loads((folder / IMAGES).read_text(encoding="utf-8"))
-        tokens_array = np.load(folder / TOKENS, mmap_mode="r") if ids else None
+        tokens = TokenFile(folder / TOKENS, ids)
         encoder_id = _encoder_id(folder / ENCODER)
         with path.open("rb") as stream:
             start = 0
@@ -83,12 +101,6 @@ def read(folder: Path) -> Dataset:
                 start += len(line)
     except (OSError, ValueError, KeyError, TypeError):
         raise TrainingError("training_data_missing", path=str(folder)) from None
-    rows = {name: index for index, name in enumerate(ids)}
-
-    def tokens(image_id: str) -> Tokens:
-        row = rows[image_id]
-        assert tokens_array is not None
-        return np.asarray(tokens_array[row], dtype=np.float32)
 
     def stored(split: str) -> StoredExamples:
         found = iter(places[split])

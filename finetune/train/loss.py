@@ -103,10 +103,12 @@ def report_logprobs(
     if len(one.tokens):
         seen = projector(one.tokens).to(read.dtype)
         inputs = read.masked_scatter(one.image[..., None].expand_as(read), seen)
-    else:
+    elif all(weight.requires_grad for weight in projector.parameters()):
         # Processes that train together wait for the gradient of every parameter.
         nothing = 0 * sum(weight.sum() for weight in projector.parameters())
         inputs = read + torch.as_tensor(nothing, dtype=read.dtype)
+    else:
+        inputs = read
     hidden = causal.model(inputs_embeds=inputs, attention_mask=one.mask).last_hidden_state
     return logprobs(hidden, causal.lm_head, one.ids, one.report, words)
 

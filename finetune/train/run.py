@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 from radraft.core import run_folder
 from radraft.core.errors import TrainingError
 from radraft.core.run_folder import Step
-from radraft.finetune.train import loss, tuned as parts
+from radraft.finetune.train import loss, process_group, tuned as parts
 from radraft.finetune.train.language import save
+from radraft.finetune.train.process_group import ProcessGroup
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.values import Encoded, TokenSource, Trained
 
@@ -74,24 +75,29 @@ def train(
     seed: int,
     stop_at: int | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
+    group: ProcessGroup | None = None,
 ) -> Trained:
     """Trains `tuned`, or goes on from `folder`'s checkpoint; writes the weights with the lowest
     validation loss there.
 
     Which pairs a step sees comes from the seed and the number of the step alone, so a run that was
-    killed and resumed ends with the weights of one that was not. Runs under `accelerate launch` on
-    several GPUs too: every process takes its share of each batch. `stop_at` ends early after that
-    step, with a checkpoint. TrainingError `training_pairs_missing` without pairs.
+    killed and resumed ends with the weights of one that was not. Every process of a `group` takes
+    its share of each batch, and the first writes the folder; a checkpoint is whole, so that a run
+    goes on with another number of processes too. `stop_at` ends early after that step, with a
+    checkpoint. TrainingError `training_pairs_missing` without pairs, `training_run_busy` where
+    another process trains in `folder`, `training_batch_not_shared`.
     """
-    from accelerate import Accelerator
-
     if not pairs.train or not pairs.valid:
         raise TrainingError(
             "training_pairs_missing", train=len(pairs.train), valid=len(pairs.valid)
         )
-    accelerator = Accelerator()
-    run = _Run(tuned, pairs, recipe, folder, seed, accelerator)
-    return run.all(min(recipe.steps, stop_at or recipe.steps), on_step)
+    group = group or process_group.alone()
+    process_group.require_shares(recipe.batch, group.count)
+    with run_folder.writing(folder) if group.writes else nullcontext():
+        # Nobody reads a checkpoint that another process may still write.
+        group.waits()
+        run = _Run(tuned, pairs, recipe, folder, seed, group)
+        return run.all(min(recipe.steps, stop_at or recipe.steps), on_step)
 
 
 class _Run:
@@ -104,23 +110,32 @@ class _Run:
         recipe: LanguageRecipe,
         folder: Path,
         seed: int,
-        accelerator: Any,
+        group: ProcessGroup,
     ) -> None:
         import torch
 
         self.recipe, self.folder, self.seed = recipe, folder, seed
-        self.accelerator = accelerator
-        self.pairs = pairs
-        optimiser = torch.optim.AdamW(parts.groups(tuned, recipe), weight_decay=recipe.weight_decay)
-        self.model, self.optimiser = accelerator.prepare(tuned, optimiser)
-        self.rates = torch.optim.lr_scheduler.LambdaLR(self.optimiser.optimizer, self._rate)
-        used = sorted({word for pair in pairs.train for word in pair.chosen})
-        self.used = torch.tensor(used, device=accelerator.device)
+        self.group, self.model, self.pairs = group, tuned, pairs
+        state = run_folder.load_checkpoint(folder)
+        if state is not None:
+            parts.load_state(tuned, state["adapter"], state["projector"])
+        group.share(tuned)
+        self.optimiser = torch.optim.AdamW(
+            parts.groups(tuned, recipe),
+            weight_decay=recipe.weight_decay,
+            # A LoRA's weights are many and small: in one call they take a third of the time.
+            fused=True,
+        )
+        self.rates = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
+        self.used = torch.tensor(_words_used(pairs.train), device=group.device)
         self.best: dict[str, Any] = {"loss": float("inf"), "step": 0}
-        self.worse = 0
+        self.worse = self.done = 0
         self.reference: list[tuple[float, float]] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        self.done = self._resume()
+        if state is not None:
+            self._resume(state)
+        if group.writes:
+            # Of one that was killed before its first checkpoint nothing is left but the log.
+            run_folder.cut_log(folder, self.done)
 
     def all(self, last: int, on_step: Callable[[Step], None]) -> Trained:
         if self.recipe.objective == "dpo" and self.reference is None:
@@ -138,17 +153,30 @@ class _Run:
                 self._save()
             seconds = (time.monotonic() - began) / (self.done - first)
             on_step(Step(self.done, self.recipe.steps, value, seconds))
-        if "adapter" in self.best and self.accelerator.is_main_process:
+        if "adapter" in self.best:
             best, parts_a_side = self.best, self.pairs.parts
             save(self.folder, best["adapter"], best["projector"], self.recipe.lora, parts_a_side)
+        # The first writes last, and the others end with it.
+        self.group.waits()
         return Trained(self.folder, int(self.best["step"]), float(self.best["loss"]))
 
     def _step(self, step: int) -> float:
         import torch
 
         torch.manual_seed((self.seed << 32) + step)
-        recipe, accelerator = self.recipe, self.accelerator
-        chosen = self._order(step)[accelerator.process_index :: accelerator.num_processes]
+        recipe, group = self.recipe, self.group
+        order = self._order(step)
+        words = self._words()
+        if group.rank:
+            # All draw the same words; each drops out places of its own.
+            torch.manual_seed((self.seed << 32) + (group.rank << 24) + step)
+        share = _Share(
+            len(order),
+            sum(len(self.pairs.train[index].chosen) for index in order),
+            # The processes' gradients are averaged, and these are parts of a sum.
+            group.count,
+        )
+        chosen = order[group.rank :: group.count]
         micro = [
             chosen[start : start + recipe.micro_batch]
             for start in range(0, len(chosen), recipe.micro_batch)
@@ -156,16 +184,15 @@ class _Run:
         self.model.train()
         total = 0.0
         for index, some in enumerate(micro):
-            # Gradients travel between processes once a step, not once a micro-batch.
-            with accelerator.no_sync(self.model) if index + 1 < len(micro) else nullcontext():
-                part = self._loss(some) * (len(some) / len(chosen))
-                accelerator.backward(part)
+            group.syncs(self.model, now=index + 1 == len(micro))
+            part = self._loss(some, share, words)
+            (part * share.processes).backward()  # type: ignore[no-untyped-call]
             total += float(part.detach())
-        accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         self.optimiser.step()
         self.rates.step()
         self.optimiser.zero_grad()
-        return total
+        return group.sums([total])[0]
 
     def _order(self, step: int) -> list[int]:
         """Positions of a step's pairs: every pair once an epoch, each epoch in its own order."""
@@ -177,50 +204,55 @@ class _Run:
         }
         return [int(orders[epoch][index]) for epoch, index in places]
 
-    def _loss(self, chosen: Sequence[int]) -> torch.Tensor:
+    def _loss(self, chosen: Sequence[int], share: _Share, words: loss.Words | None) -> torch.Tensor:
+        """What these pairs add to the step's loss: the mean over all its reports' tokens, and for
+        `dpo` over its pairs, whatever pieces they come in."""
         import torch
 
         examples = [self.pairs.train[index] for index in chosen]
         if self.recipe.objective == "sft":
             one_batch = self._batch([(example, example.chosen) for example in examples])
-            sums, counts = self.model(one_batch, self._words())
-            mean: torch.Tensor = -sums.sum() / counts.sum()
+            sums, _ = self.model(one_batch, words)
+            mean: torch.Tensor = -sums.sum() / share.tokens
             return mean
         assert self.reference is not None
-        before = torch.tensor([self.reference[i] for i in chosen], device=self.accelerator.device)
-        good, bad, tokens = self._both(examples)
+        before = torch.tensor([self.reference[i] for i in chosen], device=self.group.device)
+        good, bad = self._both(examples)
         preferred = loss.dpo_loss(good, bad, before[:, 0], before[:, 1], self.recipe.beta)
-        return preferred - self.recipe.sft * good.sum() / tokens
+        return preferred * (len(chosen) / share.pairs) - self.recipe.sft * good.sum() / share.tokens
 
     def _words(self) -> loss.Words | None:
         if not self.recipe.words:
             return None
-        config = self.accelerator.unwrap_model(self.model).language.config
-        vocabulary = config.get_text_config().vocab_size
+        own: Any = self.model
+        vocabulary = own.language.config.get_text_config().vocab_size
         return loss.draw_words(self.used, vocabulary, self.recipe.words)
 
-    def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(pairs,) log-probabilities of the signed reports, and of the drafts; () tokens of the
-        signed ones."""
+    def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(pairs,) log-probabilities of the signed reports, and of the drafts."""
         good = [(example, example.chosen) for example in examples]
         bad = [(example, example.rejected) for example in examples if example.rejected is not None]
         if len(bad) != len(good):
             raise TrainingError("training_pairs_without_draft", count=len(good) - len(bad))
-        sums, counts = self.model(self._batch(good + bad))
-        return sums[: len(good)], sums[len(good) :], counts[: len(good)].sum()
+        sums, _ = self.model(self._batch(good + bad))
+        return sums[: len(good)], sums[len(good) :]
 
     def _reference(self) -> list[tuple[float, float]]:
         """What the model thinks of every pair before it is changed: DPO's fixed point."""
         import torch
 
-        found: list[tuple[float, float]] = []
+        found: dict[int, tuple[float, float]] = {}
         self.model.eval()
-        with torch.inference_mode():
-            for start in range(0, len(self.pairs.train), self.recipe.micro_batch):
-                some = self.pairs.train[start : start + self.recipe.micro_batch]
-                good, bad, _ = self._both(some)
-                found += list(zip(good.tolist(), bad.tolist(), strict=True))
-        return found
+        with torch.no_grad():
+            count = len(self.pairs.train)
+            for place, _ in self.group.pieces(count, self.recipe.micro_batch):
+                good, bad = self._both(self.pairs.train[place])
+                numbers = range(count)[place]
+                found |= dict(
+                    zip(numbers, zip(good.tolist(), bad.tolist(), strict=True), strict=True)
+                )
+        every = self.group.together(found)
+        return [every[number] for number in range(count)]
 
     def _validate(self) -> float:
         """Mean loss a report token on the validation pairs; keeps the weights if it is the lowest.
@@ -233,13 +265,14 @@ class _Run:
         self.model.eval()
         sums, tokens = 0.0, 0.0
         valid = self.pairs.valid[: self.recipe.valid_pairs]
-        with torch.inference_mode():
-            for start in range(0, len(valid), self.recipe.micro_batch):
-                some = valid[start : start + self.recipe.micro_batch]
+        with torch.no_grad():
+            for place, counts in self.group.pieces(len(valid), self.recipe.micro_batch):
                 value, count = self.model(
-                    self._batch([(example, example.chosen) for example in some])
+                    self._batch([(example, example.chosen) for example in valid[place]])
                 )
-                sums, tokens = sums - float(value.sum()), tokens + float(count.sum())
+                if counts:
+                    sums, tokens = sums - float(value.sum()), tokens + float(count.sum())
+        sums, tokens = self.group.sums([sums, tokens])
         mean = sums / tokens
         if mean < self.best["loss"]:
             self.best = {"loss": mean, "step": self.done, **self._state()}
@@ -250,41 +283,61 @@ class _Run:
 
     def _batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...] | None]]) -> Any:
         known = [(one, report) for one, report in sequences if report is not None]
-        return self.pairs.batch(known, str(self.accelerator.device))
+        return self.pairs.batch(known, self.group.device)
 
     def _rate(self, step: int) -> float:
         return run_folder.cosine(step, self.recipe.steps, self.recipe.warm_up)
 
     def _state(self) -> dict[str, Any]:
-        # Of all processes: under FSDP each holds a part.
-        state = self.accelerator.get_state_dict(self.model)
-        own = self.accelerator.unwrap_model(self.model)
+        """Adapter and projector, whole, for the process that writes; the others give their
+        shares."""
+        state = parts.own_state(self.model, process_group.whole)
+        if not self.group.writes:
+            return {}
         return {
-            "adapter": parts.adapter_state(own, state),
+            "adapter": parts.adapter_state(self.model, state),
             "projector": parts.projector_state(state),
         }
 
     def _save(self) -> None:
         state = self._state()
-        if self.accelerator.is_main_process:
-            optimiser = self.optimiser.optimizer.state_dict()
+        optimiser = parts.with_tensors(self.optimiser.state_dict(), process_group.whole)
+        if self.group.writes:
             own = {"optimiser": optimiser, "rates": self.rates.state_dict(), "best": self.best}
             more = {"worse": self.worse, "reference": self.reference, "done": self.done}
             run_folder.save_checkpoint(self.folder, state | own | more)
 
-    def _resume(self) -> int:
-        state = run_folder.load_checkpoint(self.folder)
-        if state is None:
-            return 0
-        own = self.accelerator.unwrap_model(self.model)
-        parts.load_state(own, state["adapter"], state["projector"])
-        self.optimiser.optimizer.load_state_dict(state["optimiser"])
+    def _resume(self, state: dict[str, Any]) -> None:
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+        kept = {
+            number: {
+                name: process_group.own_share(value, weights[number])
+                for name, value in values.items()
+            }
+            for number, values in state["optimiser"]["state"].items()
+        }
+        self.optimiser.load_state_dict(state["optimiser"] | {"state": kept})
         self.rates.load_state_dict(state["rates"])
         self.best, self.worse = state["best"], int(state["worse"])
-        self.reference = state["reference"]
-        run_folder.cut_log(self.folder, int(state["done"]))
-        return int(state["done"])
+        self.reference, self.done = state["reference"], int(state["done"])
+        if not self.group.writes:
+            self.best = {"loss": self.best["loss"], "step": self.best["step"]}
 
     def _log(self, record: dict[str, Any]) -> None:
-        if self.accelerator.is_main_process:
+        if self.group.writes:
             run_folder.log(self.folder, record)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What a step's loss is a mean over, of which each piece adds its part."""
+
+    pairs: int
+    tokens: int
+    """Of all reports."""
+    processes: int
+
+
+def _words_used(pairs: Iterable[Encoded]) -> list[int]:
+    """Every token id that the reports use, rising."""
+    return sorted({word for pair in pairs for word in pair.chosen})

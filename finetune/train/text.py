@@ -8,8 +8,9 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Iterable, Sequence
+from multiprocessing import reduction
 from pathlib import Path
-from typing import Any, overload
+from typing import IO, Any, overload
 
 from radraft.core.errors import TrainingError
 from radraft.finetune.train.values import Encoded, Example
@@ -57,12 +58,18 @@ class EncodedFile(Sequence[Encoded]):
     def __init__(self, folder: Path) -> None:
         """OSError where `folder`, in which the file lies, cannot be written to."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as this is used
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as this is used
         weakref.finalize(self, self._file.close)
         self._parts = array("Q", (0,))
         """Where prompt, chosen and rejected end, three of each example, in token ids."""
         self._images: list[tuple[str, ...]] = []
         self._preferred = bytearray()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For a process that is being started by this one: the same file, which has no name."""
+        self._file.flush()
+        descriptor = reduction.DupFd(self._file.fileno())
+        return _of_descriptor, (descriptor, self._parts, self._images, self._preferred)
 
     def add(self, encoded: Encoded) -> None:
         """Keep one more. OSError."""
@@ -93,6 +100,15 @@ class EncodedFile(Sequence[Encoded]):
             for first, last in itertools.pairwise(edges)
         )
         return Encoded(prompt, images, chosen, rejected if self._preferred[place] else None)
+
+
+def _of_descriptor(
+    descriptor: Any, parts: array[int], images: list[tuple[str, ...]], preferred: bytearray
+) -> EncodedFile:
+    made = EncodedFile.__new__(EncodedFile)
+    made._file = os.fdopen(descriptor.detach(), "rb")
+    made._parts, made._images, made._preferred = parts, images, preferred
+    return made
 
 
 def fitting_file(encoded: Iterable[Encoded], longest: int, folder: Path) -> tuple[EncodedFile, int]:

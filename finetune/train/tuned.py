@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,29 @@ def groups(tuned: torch.nn.Module, recipe: LanguageRecipe) -> list[dict[str, Any
     if recipe.projector_rate > 0 and hasattr(parts, "projector"):
         found.append({"params": list(parts.projector.parameters()), "lr": recipe.projector_rate})
     return found
+
+
+def own_state(tuned: torch.nn.Module, whole: Callable[[torch.Tensor], torch.Tensor]) -> State:
+    """What is trained of `tuned`, and all of its projector, each tensor as `whole` gives it."""
+    named = (*tuned.named_parameters(), *tuned.named_buffers())
+    return {
+        name: whole(value.detach())
+        for name, value in named
+        if value.requires_grad or name.startswith("projector.")
+    }
+
+
+def with_tensors(state: Any, whole: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """An optimiser's `state` with each of its tensors as `whole` gives it."""
+    import torch
+
+    if isinstance(state, torch.Tensor):
+        return whole(state)
+    if isinstance(state, dict):
+        return {name: with_tensors(value, whole) for name, value in state.items()}
+    if isinstance(state, list):
+        return [with_tensors(value, whole) for value in state]
+    return state
 
 
 def adapter_state(tuned: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> State:

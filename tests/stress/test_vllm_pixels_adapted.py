@@ -24,7 +24,6 @@ from radraft.core.settings import Settings
 from radraft.finetune.adapt import data
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.train.native import Processor
-from radraft.llm import native_layers
 from radraft.llm.adapter import Adapter, GateRecord, GateStage
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profile_check.check import check, serves
@@ -56,7 +55,6 @@ HOW = recipe(
     lora={"rank": 8, "alpha": 64},
     sft={"epochs": 1, "batch": 4, "learning_rate": 0.1, "validations": 1},
 )
-TOWER = "[q_proj, v_proj, down_proj, vision.qkv, vision.proj, connector.mlp.0]"
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def sign_off(store: Store, case_id: str, number: int) -> None:
         signed = sign(session, case_id, base_revision=revision, signer=person("王"), now=when)
         basis = drafts.basis(session, case_id)
         assert basis is not None
-        ref = patient(number, "train")
+        ref = cases.get_case(session, case_id).patient_ref
         save_pair(session, make_pair(basis, signed, site=SITE, patient_ref=ref, seconds=600.0))
 
 
@@ -165,22 +163,9 @@ def bytes_of(made: list[Draft]) -> list[str]:
     return [hashlib.sha256(codec.report_to_json(one.report).encode()).hexdigest() for one in made]
 
 
-@pytest.mark.parametrize(
-    ("kind", "targets"),
-    [
-        ("qwen2.5-vl", None),
-        ("qwen3-vl", None),
-        ("gemma-3", None),
-        ("internvl", None),
-        ("qwen2.5-vl", TOWER),
-    ],
-    ids=["qwen2.5-vl", "qwen3-vl", "gemma-3", "internvl", "tower"],
-)
-def test_it_drafts_is_adapted_and_is_itself_again(
-    kind: str, targets: str | None, tmp_path: Path
-) -> None:
-    more = {} if targets is None else {"targets": targets}
-    profile = pixels_model.build(tmp_path / "model", kind, **more)
+@pytest.mark.parametrize("kind", ["qwen2.5-vl", "qwen3-vl", "gemma-3", "internvl"])
+def test_it_drafts_is_adapted_and_is_itself_again(kind: str, tmp_path: Path) -> None:
+    profile = pixels_model.build(tmp_path / "model", kind)
     settings = Settings(data_dir=tmp_path / "data", start_timeout_s=1800)
     parts = check(profile, settings)
     assert serves(parts), parts
@@ -205,7 +190,7 @@ def test_it_drafts_is_adapted_and_is_itself_again(
         sign_off(store, scan, 20)
         with store.read() as session:
             (pair,) = [pair for pair in pairs(session) if pair.case_id == scan]
-        processor = Processor(tmp_path / "model", data.pictures(store.objects))
+        processor = Processor(tmp_path / "model", data.StoredPictures(store.objects))
         encoded = processor.encode(data.example(pair))
         assert list(encoded.prompt) == desk.prompt_of(scan)
         assert len(encoded.images) == 4
@@ -230,13 +215,8 @@ def test_it_drafts_is_adapted_and_is_itself_again(
         ]
         desk.roll_back()
         again = desk.drafted(asked)
-        log = (settings.data_dir / "logs" / "vllm.log").read_text("utf-8")
-    print(kind, targets, [one.report.findings[0].en for one in (*first, *adapted)])
+    print(kind, [one.report.findings[0].en for one in (*first, *adapted)])
     assert all(one.adapter_id is None for one in again)
     for before, after in zip(bytes_of(first), bytes_of(adapted), strict=True):
         assert before != after
     assert bytes_of(again) == bytes_of(first)
-    if native_layers.beyond_language(profile.lora_targets or ()):
-        assert "will be ignored" not in "\n".join(
-            line for line in log.splitlines() if "visual." in line
-        )

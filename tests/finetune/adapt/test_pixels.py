@@ -159,7 +159,7 @@ def test_images_of_an_earlier_study_are_trained_on_in_their_place(
     assert order[place - SERIES : place] == ["image"] * SERIES
     assert example.images[:SERIES] == prior.image_ids and example.images[SERIES:] == own
     processor = Processor(
-        Path(getattr(profile.checkpoint, "path", "")), data.pictures(store.objects)
+        Path(getattr(profile.checkpoint, "path", "")), data.StoredPictures(store.objects)
     )
     encoded = processor.encode(example)
     assert (

@@ -14,6 +14,8 @@ from radraft.finetune.train.text import Tokenizer
 from radraft.finetune.train.values import Example
 from radraft.llm.checkpoint import CHAT_TEMPLATE
 
+from . import own_model
+
 DIM, WIDTH, GRID = 12, 32, 4
 PER_IMAGE = 1 + GRID
 IMAGE = "<unused0>"
@@ -97,6 +99,12 @@ def projector(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tensors[f"{name}.bias"] = np.zeros(WIDTH)
     save_file({name: value.astype(np.float32) for name, value in tensors.items()}, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory) -> own_model.Own:
+    """An `embeds` profile of another encoder and a Qwen3."""
+    return own_model.build(tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture

@@ -86,6 +86,28 @@ def recipe(profile: Profile, **changes: Any) -> LanguageRecipe:
 
 
 @rows("qwen2.5-vl")
+def test_what_stands_beside_an_example_in_a_batch_changes_nothing(profile: Profile) -> None:
+    """The processor is asked once for all; each has its own images and kinds of tokens."""
+    import torch
+
+    pairs = material(profile, range(3), 2)
+    short, *rest = pairs.train
+    short = native.EncodedPixels(
+        short.prompt, short.images, short.chosen[:4], None, getattr(short, "text", "")
+    )
+    model: Any = native.build(folder_of(profile), recipe(profile)).eval()
+    several = [(one, one.chosen) for one in (short, *rest)]
+    with torch.no_grad():
+        together, _ = model(pairs.batch(several, "cpu"))
+        alone = torch.cat([model(pairs.batch([one], "cpu"))[0] for one in several])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-3)
+    swapped = [(rest[0], rest[0].chosen), (short, short.chosen), (rest[1], rest[1].chosen)]
+    with torch.no_grad():
+        other, _ = model(pairs.batch(swapped, "cpu"))
+    torch.testing.assert_close(other, together[[1, 0, 2]], rtol=1e-4, atol=1e-3)
+
+
+@rows("qwen2.5-vl")
 def test_only_what_stands_before_a_reports_token_is_learned_from(profile: Profile) -> None:
     """The gradient at every other place, prompt, image and padding, is zero."""
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,7 @@ from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.train import dataset, ground, loss, tuned
 from radraft.finetune.train.embedding import embed
-from radraft.finetune.train.recipe import LanguageRecipe
-from radraft.finetune.train.run import Pairs, train
-from radraft.finetune.train.text import Tokenizer
+from radraft.finetune.train.run import train
 from radraft.llm.llava_form import build as build_form, of_profile
 from radraft.llm.profiles import Profile, load_profile
 from radraft.pipeline import draft as drafting
@@ -35,61 +33,10 @@ from tests import embeds_model
 from tests.builders import add_case
 from tests.cli.test_commands import answer
 from tests.finetune.adapt.world import SITE, add_signed, recipe as adapt_recipe
+from tests.finetune.train.own_model import Own, language_recipe
 from tests.generating_server import Generator, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.scaled]
-
-
-@dataclass(frozen=True)
-class Own:
-    """A profile of its own parts, its pairs embedded, its base built."""
-
-    path: Path
-    profile: Profile
-    pairs: Path
-    base: ground.Ground
-    cache: Path
-
-    def material(self) -> Pairs:
-        found = dataset.read(self.pairs)
-        tokenizer = Tokenizer(
-            self.base.checkpoint, self.base.image_token, self.base.tokens_per_image
-        )
-        encoded = [
-            [tokenizer.encode(example) for example in examples]
-            for examples in (found.train, found.held_out)
-        ]
-        return Pairs(*encoded, found.tokens, tokenizer.image_id, self.base.parts)
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
-    folder = tmp_path_factory.mktemp("own")
-    path = embeds_model.build_all(folder / "model")
-    profile, cache = load_profile(str(path)), folder / "cache"
-    base = ground.build(profile, cache, lambda step, part: None)
-    pairs = embeds_model.write_pairs(folder / "pairs", profile.template)
-    count = embed(pairs, Encoder.of(profile.encoder), folder / "embedded", lambda far: None)
-    assert (count.done, count.own) == (embeds_model.PAIRS, embeds_model.PAIRS)
-    assert count.total == embeds_model.PAIRS
-    return Own(path, profile, folder / "embedded", base, cache)
-
-
-def language_recipe(profile: Profile, **changes: Any) -> LanguageRecipe:
-    usual = {
-        "steps": 140,
-        "batch": 20,
-        "micro_batch": 20,
-        "warm_up": 5,
-        "learning_rate": 0.03,
-        "projector_rate": 0.05,
-        "valid_every": 70,
-        "checkpoint_every": 1000,
-        "precision": "fp32",
-        "lora": {"rank": 16, "alpha": 64},
-    }
-    recipe = LanguageRecipe.model_validate_json(json.dumps(usual | changes))
-    return recipe.over(profile.lora_targets)
 
 
 @pytest.fixture(scope="module")

@@ -139,6 +139,31 @@ def test_a_kill_between_checkpoints_repeats_the_lost_steps(
     assert [r["step"] for r in run_folder.read_log(tmp_path / "cut")] == list(range(1, 13))
 
 
+def test_a_kill_before_the_first_checkpoint_leaves_no_steps_behind(
+    base: Path, projector: Path, pairs: Pairs, recipe: Recipes, tmp_path: Path
+) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(step: Step) -> None:
+        if step.done == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(base, projector, pairs, recipe(), tmp_path, on_step=kill)
+    run(base, projector, pairs, recipe(), tmp_path)
+    assert [r["step"] for r in run_folder.read_log(tmp_path)] == list(range(1, 13))
+
+
+def test_a_folder_in_which_another_trains_is_refused(
+    base: Path, projector: Path, pairs: Pairs, recipe: Recipes, tmp_path: Path
+) -> None:
+    with run_folder.writing(tmp_path), pytest.raises(TrainingError) as caught:
+        run(base, projector, pairs, recipe(), tmp_path)
+    assert caught.value.code == "training_run_busy"
+    run(base, projector, pairs, recipe(), tmp_path)
+
+
 def test_another_seed_gives_another_model(
     base: Path, projector: Path, pairs: Pairs, recipe: Recipes, tmp_path: Path
 ) -> None:
@@ -150,15 +175,10 @@ def test_another_seed_gives_another_model(
 def test_accumulated_micro_batches_are_one_batch(
     base: Path, projector: Path, pairs: Pairs, recipe: Recipes, tmp_path: Path
 ) -> None:
-    # All reports are of one length, so that means of means are means.
-    same = Pairs(
-        [p for p in pairs.train if len(p.chosen) == len(pairs.train[0].chosen)],
-        pairs.valid,
-        pairs.tokens,
-        pairs.image_id,
-    )
+    # A mean of the pieces' means would be another where reports differ in length.
+    assert len({len(pair.chosen) for pair in pairs.train}) > 1
     for size in (4, 2, 1):
-        run(base, projector, same, recipe(micro_batch=size), tmp_path / str(size))
+        run(base, projector, pairs, recipe(micro_batch=size), tmp_path / str(size))
     losses = [[r["loss"] for r in run_folder.read_log(tmp_path / str(size))] for size in (4, 2, 1)]
     np.testing.assert_allclose(losses[1], losses[0], rtol=2e-3)
     np.testing.assert_allclose(losses[2], losses[0], rtol=2e-3)
