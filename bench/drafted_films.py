@@ -34,6 +34,7 @@ from radraft.bench.starter_card.material import ALL
 from radraft.cli.evaluation import served
 from radraft.cli.output import Output
 from radraft.core.settings import load as load_settings
+from radraft.eval.card_file import card_file, table_rows
 from radraft.eval.draft_set import draft_set
 from radraft.eval.looks.calibration import wilson
 from radraft.eval.sets import load_set
@@ -127,11 +128,12 @@ def sort_of(changes: int) -> tuple[int, str, str]:
 def judge(films: Sequence[statements.Film], data: Path) -> Iterator[Judged]:
     """Yield each film's draft with what is wrong in it, in the order of `films`."""
     readings = _readings(data / READ)
+    table = table_rows(card_file(statements.ADULTS), data)
     for film in films:
         row = readings.get(film.id, {})
         yield Judged(
             film,
-            data / SET / "images" / f"{film.id}.png",
+            data / SET / table[film.id]["file"],
             row.get("rsna_class", ""),
             tuple(_boxes(row)),
             wrong_sentences(film),

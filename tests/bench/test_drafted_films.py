@@ -84,9 +84,11 @@ def save(path: Path, content: bytes) -> str:
 def data(folder: Path) -> Path:
     """A data folder with two black films, one of them read and boxed."""
     for name in ("a", "b"):
-        path = folder / films.SET / "images" / f"{name}.png"
+        path = folder / films.SET / "images" / f"{name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((100, 120), np.uint8)).save(path)
+    labels = "file,split\nimages/a.jpg,test\nimages/b.jpg,test\n"
+    (folder / films.SET / "labels.csv").write_text(labels, encoding="utf-8")
     table = folder / films.READ
     table.parent.mkdir(exist_ok=True)
     with table.open("w", encoding="utf-8", newline="") as file:
