@@ -12,7 +12,7 @@ from radraft.cli.context import opened
 from radraft.cli.output import Output
 from radraft.cli.training import left
 from radraft.core import run_folder
-from radraft.llm.adapter import AdapterState
+from radraft.llm.adapter import ARCHIVE, AdapterState
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -30,10 +30,11 @@ def adapt(
     run: Path | None,
     by: str | None,
     out: Output,
+    archive: Path | None = None,
 ) -> None:
     """Train the next candidate of `site`, or go on with a run that was killed, and say what came of
     it. `site` is the installation's own, `seed` the recipe's and `by` the user's name where they
-    are not given."""
+    are not given; `archive` a folder of archived reports to learn from."""
     from radraft.finetune.adapt.base import trainable
     from radraft.finetune.adapt.recipe import load_recipe
     from radraft.finetune.adapt.run import adapt as train
@@ -41,11 +42,11 @@ def adapt(
     recipe = load_recipe(recipe_name)
     with opened() as context:
         where = site or context.settings.site
-        folder = run or next_run(context.settings, where)
+        folder = run or next_run(context.settings, where if archive is None else f"{where}.archive")
         with out.waiting("Building the language model") as move:
             base = trainable(context.profile, context.settings.cache_dir, move)
         began = time.monotonic()
-        with out.waiting("Reading signed reports") as move:
+        with out.waiting("Reading reports") as move:
             made = train(
                 where,
                 store=context.store,
@@ -58,6 +59,7 @@ def adapt(
                 by=by or getuser(),
                 on_step=teller(move),
                 base=base,
+                archive=archive,
             )
         minutes = (time.monotonic() - began) / 60
     value = {"adapter_id": made.adapter_id, "site": made.site, "run": str(folder)}
@@ -85,7 +87,7 @@ def told(made: Adapter, minutes: float) -> str:
     card = made.card
     counts, losses = card["counts"], card["losses"]
     lines = [
-        f"Pairs: {counts['new']} new, {counts['replay']} again, {counts['valid']} to validate,"
+        f"{'Archived reports' if card['kind'] == ARCHIVE else 'Pairs'}: {counts['new']} new, {counts['replay']} again, {counts['valid']} to validate,"
         f" {counts['preferences']} with a changed draft; {counts['frozen']} frozen, untouched",
         *(f"  left out, {reason}: {count}" for reason, count in card["left_out"].items()),
         *(f"Validation loss after {name}: {one['valid']:.4f}" for name, one in losses.items()),
