@@ -25,10 +25,12 @@ from typing import Any
 from radraft.bench import archive_studies
 from radraft.bench.archive_set import MANY, Cost, run
 from radraft.core.settings import load as load_settings
+from radraft.reports.values import LANGS
 from radraft.store import site_secret as secrets
 
 SECRET = b"archive flywheel, invented people"
-PERSON = "bench"
+PERSON = "Bench"
+UNTIL = ("import", "embed", "adapt", "gate")
 
 
 def main() -> None:
@@ -41,16 +43,15 @@ def main() -> None:
     options.add_argument("--recipe", default="archive", help="of `radraft adapt`")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--site", choices=tuple(archive_studies.SITES), help="this one alone")
-    options.add_argument("--until", choices=("import", "embed", "adapt", "gate"), default="gate")
+    options.add_argument("--until", choices=UNTIL, default="gate")
     given = options.parse_args()
     way = Way(given.folder, given.data, given.profile, given.recipe)
     way.write(given.count, given.seed)
     sites = (given.site,) if given.site else tuple(archive_studies.SITES)
-    for site in sites:
-        way.take_in(site)
-    if given.until != "import":
+    stages = (way.take_in, way.embed, way.adapt, way.gate)
+    for stage in stages[: 1 + UNTIL.index(given.until)]:
         for site in sites:
-            way.embed(site)
+            stage(site)
 
 
 class Way:
@@ -84,6 +85,7 @@ class Way:
             ("archive", "import", source, "--mapping", mapping, "--dicom", films, "--site", site),
             site,
             rows=self.counts[site],
+            fine=(0, 3),
         )
 
     def embed(self, site: str) -> None:
@@ -103,6 +105,30 @@ class Way:
             site,
             rows=self.counts[site],
         )
+
+    def adapt(self, site: str) -> None:
+        """Train a site's candidate, or go on with a run that was killed."""
+        folder = self.folder / site / "embedded"
+        how = ("--archive", folder, "--recipe", self.recipe, "--site", site, "--by", PERSON)
+        said = self._ran(f"{site}: adapt", ("adapt", *how), site)
+        card = said["card"]
+        counts, loss = card["counts"], card["losses"]["sft"]["valid"]
+        say(f"{site}: {said['adapter_id']}, learned from {counts['new']} reports, "
+            f"{card['repeated']} with repetitions, validated by {counts['valid']}; left out "
+            f"{card['left_out']}; validation loss {loss:.3f}")  # fmt: skip
+
+    def gate(self, site: str) -> None:
+        """Hold the candidate against what serves; promote one that passes, and take it back."""
+        made = str(self._ran(f"{site}: adapt", (), site)["adapter_id"])
+        decision = self._ran(
+            f"{site}: adapters gate", ("adapters", "gate", made, "--by", PERSON), site, fine=(0, 1)
+        )
+        tell_decision(site, decision)
+        if decision["passed"]:
+            by = ("--by", PERSON)
+            self._ran(f"{site}: adapters promote", ("adapters", "promote", made, *by), site)
+            back = ("adapters", "rollback", "--site", site, *by, "--reason", "rehearsed")
+            self._ran(f"{site}: adapters rollback", back, site)
 
     def _ran(
         self,
@@ -133,6 +159,45 @@ class Way:
                 f"in; extrapolated, not measured: {MANY} rows, {each * MANY / 3600:.1f} h of one "
                 "core")  # fmt: skip
         say(f"  {json.dumps(cost.said, ensure_ascii=False)[:1500]}")
+
+
+def tell_decision(site: str, decision: dict[str, Any]) -> None:
+    """Print what the gate measured on a site's frozen share."""
+    checks = {check["code"]: check for check in decision["checks"]}
+    tested, edits, looks = decision["tested"], checks["edit_distance"], checks["image_dependence"]
+    failed = [code for code, check in checks.items() if not check["passed"]]
+    say(f"{site}: {'passed' if decision['passed'] else 'stopped by ' + ', '.join(failed)}; "
+        f"reference {tested['reference']}, {tested['reports']} reports of {tested['patients']} "
+        f"patients of {tested['reports_found']} found")  # fmt: skip
+    for lang in LANGS:
+        own = edits["detail"][lang]
+        say(f"  edit distance {lang}, n {own['n']:.0f}: {_with('serving', own)} -> "
+            f"{_with('candidate', own)}; difference {_difference(own)}")  # fmt: skip
+        f1 = checks[f"finding_f1_{lang}"]
+        say(f"  finding F1 {lang}, n {f1['n']}: {f1['serving']:.3f} -> {f1['candidate']:.3f}; "
+            f"difference {_difference(f1)}")  # fmt: skip
+    own = looks["detail"]
+    say(f"  finding F1 of both languages, n {looks['n']}: before {_with('serving_own', own)}, "
+        f"after {_with('candidate_own', own)}")  # fmt: skip
+    say(f"  with another patient's images: before {_with('serving_others', own)}, after "
+        f"{_with('candidate_others', own)}")  # fmt: skip
+    gain = _with("candidate", own | {"candidate": looks["candidate"]})
+    say(f"  after, with the own images less with another's: {gain}")
+    for check in decision["checks"]:
+        say(f"  {'pass' if check['passed'] else 'FAIL'} {check['code']}: {check['value']}")
+
+
+def _with(name: str, figures: dict[str, Any]) -> str:
+    """Return a figure with its interval."""
+    if figures[name] is None:
+        return "-"
+    low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+    bounds = "" if low is None else f" ({low:.3f} to {high:.3f})"
+    return f"{figures[name]:.3f}{bounds}"
+
+
+def _difference(figures: dict[str, Any]) -> str:
+    return _with("value", figures | {"value_low": figures["low"], "value_high": figures["high"]})
 
 
 def say(text: str) -> None:

@@ -86,8 +86,9 @@ def told(made: Adapter, minutes: float) -> str:
     """What a person wants to know of a new candidate."""
     card = made.card
     counts, losses = card["counts"], card["losses"]
+    what = "Archived reports" if card.get("kind") == ARCHIVE else "Pairs"
     lines = [
-        f"{'Archived reports' if card['kind'] == ARCHIVE else 'Pairs'}: {counts['new']} new, {counts['replay']} again, {counts['valid']} to validate,"
+        f"{what}: {counts['new']} new, {counts['replay']} again, {counts['valid']} to validate,"
         f" {counts['preferences']} with a changed draft; {counts['frozen']} frozen, untouched",
         *(f"  left out, {reason}: {count}" for reason, count in card["left_out"].items()),
         *(f"Validation loss after {name}: {one['valid']:.4f}" for name, one in losses.items()),

@@ -81,8 +81,9 @@ class ArchivedReports:
     def planned(self) -> Plan:
         """Return the examples to train on: those that the parent's chain was not trained on, drawn
         up to the recipe's `most_pairs`, and drawn earlier ones. Errors as `require`; AdapterError
-        `adapt_base_differs`, `adapt_archive_too_few`, `adapt_archive_unjudged` where the gate would have too little to judge by,
-        TrainingError `training_pairs_missing` where no patient of the set says when to stop."""
+        `adapt_base_differs`, `adapt_archive_too_few`, `adapt_archive_unjudged` where the gate would
+        have too little to judge by; TrainingError `training_pairs_missing` where no patient of the
+        set says when to stop."""
         self.require()
         task, recipe = self.task, self.task.recipe
         left_out: Counter[str] = Counter()

@@ -35,7 +35,7 @@ def check_leak(
     family = [
         member
         for member in (adapter, *parents)
-        if _told(member, "pairs") or _told(member, "image_ids")
+        if any(_told(member, name) for name in ("pairs", "image_ids", "case_ids"))
     ]
     unknown = [member.adapter_id for member in (adapter, *parents) if member not in family]
     if not family:

@@ -88,13 +88,19 @@ def _language(lang: Lang, candidate: _Side, serving: _Side) -> dict[str, float |
     name = f"{EDITS}_{lang}"
     difference = _difference(name, candidate, serving)
     return {
-        "candidate": _known(candidate.values[name]),
-        "serving": _known(serving.values[name]),
+        **_valued("candidate", candidate, name),
+        **_valued("serving", serving, name),
         "value": _known(difference.value),
         "low": difference.low,
         "high": difference.high,
         "n": _total(candidate.sums, name),
     }
+
+
+def _valued(what: str, side: _Side, name: str) -> dict[str, float | None]:
+    """Return one writer's figure with its own interval."""
+    value = found(side.values[name], side.rows[name])
+    return {what: _known(value.value), f"{what}_low": value.low, f"{what}_high": value.high}
 
 
 def _not_worse(
@@ -142,21 +148,23 @@ def _image_dependence(
     frozen: Sequence[FrozenReport], both: Both, groups: Sequence[int], held: AdapterLimits
 ) -> Check:
     """Finding F1 with its own image less that with another patient's, of the cases drafted both
-    ways; kept within the margin, and above zero beyond chance where that of what serves is so."""
+    ways; kept within the margin, and above zero beyond chance where that of what serves is so. Each
+    of the four F1 is in the detail."""
     name, limit = "image_dependence", -held.margins["image_dependence"].margin
     if not both.shuffled:
         return Check(name, True, None, None, None, limit)
     places = [place for place, pair in enumerate(frozen) if pair.case_id in set(both.shuffled)]
     pairs = [frozen[place] for place in places]
     mine = _groups([str(groups[place]) for place in places])
-    gains = []
-    for side in (both.candidate, both.serving):
+    gains, told = [], dict[str, float | None]()
+    for writer, side in (("candidate", both.candidate), ("serving", both.serving)):
         others = {report.id: report for report in side.others}
         own, other = (
             _Side.of(scored(pairs, drafts).grouped(mine), held.resamples)
             for drafts in ([side.own[place] for place in places],
                            [others[pair.case_id] for pair in pairs])
         )  # fmt: skip
+        told |= _valued(f"{writer}_own", own, WHOLE) | _valued(f"{writer}_others", other, WHOLE)
         rows = own.rows[WHOLE] - other.rows[WHOLE]
         gains.append((found(own.values[WHOLE] - other.values[WHOLE], rows), rows))
     (candidate, one_rows), (serving, other_rows) = gains
@@ -177,6 +185,7 @@ def _image_dependence(
             "candidate_high": candidate.high,
             "serving_low": serving.low,
             "serving_high": serving.high,
+            **told,
         },
     )
 

@@ -63,8 +63,8 @@ def gate(
 
     Nothing is kept where no decision was come to. AdapterError `adapter_unknown`,
     `adapter_move_refused` (it serves or is retired), `gate_base_differs`, `gate_frozen_too_few`,
-    `gate_archive_too_few`, `adapter_files_changed`, `adapter_not_loaded`, `gate_serving_changed`; ReportError
-    `author_invalid`; DraftingError as `drafts.Desk.draft`.
+    `gate_archive_too_few`, `adapter_files_changed`, `adapter_not_loaded`, `gate_serving_changed`;
+    ReportError `author_invalid`; DraftingError as `drafts.Desk.draft`.
     """
     by, held = checked_name(by), limits().adapter
     with store.read() as session:
