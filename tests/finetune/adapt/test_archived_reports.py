@@ -31,6 +31,7 @@ from .archived_world import TRAIN, VALID, add_archive, add_studies, line, lines_
 from .world import contents, go, recipe
 
 pytestmark = pytest.mark.slow
+QWEN = "Qwen2_5_VLForConditionalGeneration"
 HOW = recipe(sft={"epochs": 2, "batch": 4, "learning_rate": 0.01}, dpo=None, rare={"most": 1})
 
 
@@ -198,7 +199,7 @@ def test_too_few_or_no_one_to_say_when_to_stop(archived: Archived, ground: Base)
 
 
 def test_a_model_that_takes_images_is_refused(archived: Archived, ground: Base) -> None:
-    pixels = PixelBase(ground.checkpoint, "Any", ground.heads, ground.encoder_id)
+    pixels = PixelBase(ground.checkpoint, QWEN, ground.heads, ground.encoder_id)
     archived.refused(pixels, "adapt_archive_needs_embeddings")
 
 
