@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from radraft.cli.adapter_text import gate_text as printed, record_text
 from radraft.core.errors import AdapterError
@@ -21,13 +19,13 @@ from radraft.finetune.gate.reference import ArchivedReference, Reference, refere
 from radraft.finetune.gate.sums import scored
 from radraft.finetune.gate.text import lines
 from radraft.llm.adapter import ARCHIVE, AdapterState
+from radraft.reports.archive.values import KeptAs, KeptText
 from radraft.reports.values import LANGS
-from radraft.store import adapters
+from radraft.store import adapters, archive
 from radraft.store.database import Store, open_store
-from radraft.store.tables import ArchivedTextRow
 from tests.finetune.archive_world import renamed
 from tests.finetune.gate.candidates import better, copying, films
-from tests.finetune.gate.frozen_site import SITE, add_archived, add_signed, held_out
+from tests.finetune.gate.frozen_site import SITE, WHEN, add_archived, add_signed, held_out
 from tests.finetune.gate.samples import report
 from tests.finetune.gate.scene import PROFILE, Scene, opened, with_card
 
@@ -114,29 +112,26 @@ def test_where_enough_was_signed_that_is_the_reference(tmp_path: Path) -> None:
     assert "the signed reports" in " ".join(lines(record, "en"))
 
 
-def test_too_little_to_judge_by_says_of_what(tmp_path: Path) -> None:
+def test_too_little_to_judge_by_says_how_much(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     store = open_store(Settings(data_dir=folder))
     known = add_archived(store, films(3))
     store.close()
     with opened(folder, known, tmp_path / "made") as scene:
-        for number, card in enumerate((LEARNED, {"kind": "adapted"})):
-            adapter_id = with_card(replace(scene, folder=tmp_path / f"made-{number}"), card)
-            with pytest.raises(AdapterError) as caught:
-                scene.gate(adapter_id)
-            wanted = ("gate_archive_too_few", "gate_frozen_too_few")[number]
-            assert caught.value.code == wanted
-            with scene.store.begin() as session:
-                adapters.discard(session, adapter_id, by="Dr. Li", reason="test")
+        with pytest.raises(AdapterError) as caught:
+            scene.gate(with_card(scene, LEARNED))
         assert scene.server.asked == []
+    assert caught.value.code == "gate_archive_too_few"
+    assert caught.value.details == {"site": SITE, "found": 3, "needed": 20}
 
 
 def test_what_judges_is_of_held_out_patients_that_nobody_signed(store: Store) -> None:
     known = add_archived(store, films(6))
     renamed(store, known[0].case_id, "p-0000000000000000")
     with store.begin() as session:
-        texts = update(ArchivedTextRow).where(ArchivedTextRow.case_id == known[1].case_id)
-        session.execute(texts.values(findings="患者电话13800138000。"))
+        added = KeptText("later", KeptAs.ADDENDUM, "补充：见结节。", "", "", "")
+        clean = archive.Redacted("zh", added.findings, "")
+        archive.add(session, known[1].case_id, added, clean, place="", now=WHEN)
     found = _found(store)
     assert {one.case_id for one in found} == {film.case_id for film in known[2:]}
     assert _found(store) == found
