@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -212,4 +211,4 @@ def _secret() -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -189,7 +189,7 @@ class _Call:
             base=task.profile.model_id,
             parent=planned.parent,
             data_sha=data.data_sha(planned),
-            card=about | taught.about,
+            card={**about, **taught.about},
             by=self.by,
         )
         run_folder.finish(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def _edit_distance(candidate: _Side, serving: _Side, n: int, reference: Referenc
     if reference is Reference.SIGNED:
         return check
     # Of reports in one language each, the mean hides which of the two is written.
-    by_language = {lang: _language(lang, candidate, serving) for lang in LANGS}
+    by_language: dict[str, Any] = {lang: _language(lang, candidate, serving) for lang in LANGS}
     return replace(check, detail={REFERENCE: reference.value, **by_language})
 
 
