@@ -438,7 +438,12 @@ def test_short_reports_in_both_languages_are_read_whatever_most_letters_are() ->
     """The language of a text is that of most of its letters; its Chinese still ends where it
     ends."""
     text = TaughtText(
-        "c", "s", "en", "可见肺实变。 Consolidation seen.", "肺实变。 There is consolidation.", "train"
+        "c",
+        "s",
+        "en",
+        "可见肺实变。 Consolidation seen.",
+        "肺实变。 There is consolidation.",
+        "train",
     )
     found = report_of(text)
     assert isinstance(found, Report)
