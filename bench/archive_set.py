@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -225,11 +225,24 @@ def recipe_of(path: Path) -> Path:
     return path
 
 
-def run(folder: Path, *commands: Sequence[str | Path]) -> list[Cost]:
-    """Run commands at once, each in a process of its own. RuntimeError where one fails."""
+def run(
+    folder: Path,
+    *commands: Sequence[str | Path],
+    site: str = SITE,
+    cache: Path | None = None,
+    fine: Collection[int] = (0,),
+) -> list[Cost]:
+    """Run commands at once, each in a process of its own, on the store in `folder/data`; `cache`
+    in place of `folder/cache`. RuntimeError where one ends with another status than `fine`."""
     found: list[Cost] = []
+    environment = {
+        **os.environ,
+        "RADRAFT_DATA_DIR": str(folder / "data"),
+        "RADRAFT_CACHE_DIR": str(cache or folder / "cache"),
+        "RADRAFT_SITE": site,
+    }
     threads = [
-        threading.Thread(target=lambda asked=asked: found.append(_run(folder, asked)))
+        threading.Thread(target=lambda asked=asked: found.append(_run(environment, asked, fine)))
         for asked in commands
     ]
     for thread in threads:
@@ -241,13 +254,7 @@ def run(folder: Path, *commands: Sequence[str | Path]) -> list[Cost]:
     return found
 
 
-def _run(folder: Path, command: Sequence[str | Path]) -> Cost:
-    environment = {
-        **os.environ,
-        "RADRAFT_DATA_DIR": str(folder / "data"),
-        "RADRAFT_CACHE_DIR": str(folder / "cache"),
-        "RADRAFT_SITE": SITE,
-    }
+def _run(environment: dict[str, str], command: Sequence[str | Path], fine: Collection[int]) -> Cost:
     began = time.monotonic()
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(
@@ -266,7 +273,7 @@ def _run(folder: Path, command: Sequence[str | Path]) -> Cost:
         child.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         printed = said.read().decode()
-    if child.returncode:
+    if child.returncode not in fine:
         raise RuntimeError(f"{command[0]} {command[1]} ended with {child.returncode}: {printed}")
     seconds = time.monotonic() - began
     return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, json.loads(printed))

@@ -12,7 +12,7 @@ from radraft.cli.context import opened
 from radraft.cli.output import Output
 from radraft.cli.training import left
 from radraft.core import run_folder
-from radraft.llm.adapter import AdapterState
+from radraft.llm.adapter import ARCHIVE, AdapterState
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -31,10 +31,11 @@ def adapt(
     by: str | None,
     processes: int,
     out: Output,
+    archive: Path | None = None,
 ) -> None:
     """Train the next candidate of `site`, or go on with a run that was killed, and say what came of
     it. `site` is the installation's own, `seed` the recipe's and `by` the user's name where they
-    are not given."""
+    are not given; `archive` a folder of archived reports to learn from."""
     from radraft.finetune.adapt.base import trainable
     from radraft.finetune.adapt.recipe import load_recipe
     from radraft.finetune.adapt.run import adapt as train
@@ -42,11 +43,11 @@ def adapt(
     recipe = load_recipe(recipe_name)
     with opened() as context:
         where = site or context.settings.site
-        folder = run or next_run(context.settings, where)
+        folder = run or next_run(context.settings, where if archive is None else f"{where}.archive")
         with out.waiting("Building the language model") as move:
             base = trainable(context.profile, context.settings.cache_dir, move)
         began = time.monotonic()
-        with out.waiting("Reading signed reports") as move:
+        with out.waiting("Reading reports") as move:
             made = train(
                 where,
                 store=context.store,
@@ -60,6 +61,7 @@ def adapt(
                 on_step=teller(move),
                 base=base,
                 processes=processes,
+                archive=archive,
             )
         minutes = (time.monotonic() - began) / 60
     value = {"adapter_id": made.adapter_id, "site": made.site, "run": str(folder)}
@@ -86,8 +88,9 @@ def told(made: Adapter, minutes: float) -> str:
     """What a person wants to know of a new candidate."""
     card = made.card
     counts, losses = card["counts"], card["losses"]
+    what = "Archived reports" if card.get("kind") == ARCHIVE else "Pairs"
     lines = [
-        f"Pairs: {counts['new']} new, {counts['replay']} again, {counts['valid']} to validate,"
+        f"{what}: {counts['new']} new, {counts['replay']} again, {counts['valid']} to validate,"
         f" {counts['preferences']} with a changed draft; {counts['frozen']} frozen, untouched",
         *(f"  left out, {reason}: {count}" for reason, count in card["left_out"].items()),
         *(f"Validation loss after {name}: {one['valid']:.4f}" for name, one in losses.items()),

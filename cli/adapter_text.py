@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.canonical import plain
-from radraft.finetune.gate.text import lines, sentence
+from radraft.finetune.gate.reference import reference_of
+from radraft.finetune.gate.text import lines, sentence, words_of_reference
+from radraft.reports.values import LANGS
 
 if TYPE_CHECKING:
     from radraft.llm.adapter import Adapter, AdapterMove, Check, GateRecord
@@ -41,6 +43,7 @@ def decision_json(record: GateRecord) -> dict[str, Any]:
         "stage": record.stage,
         "passed": record.passed,
         "against": record.against,
+        "reference": reference_of(record.tested),
         "failed": [check.code for check in record.failed],
         "checks": record.checks,
         "decided_at": record.decided_at,
@@ -65,6 +68,7 @@ def page_text(
         against = record.against or "the base model"
         who = record.confirmed_by or "-"
         text += f"\ngate ({record.stage}) against {against}: {said}; confirmed by {who}\n"
+        text += "".join(f"{line}\n" for line in words_of_reference(record, "en"))
     for comparison in compared:
         if comparison.own is not None and comparison.other is not None:
             where = "in sight" if comparison.seen else "out of sight"
@@ -80,6 +84,8 @@ def record_text(record: GateRecord) -> str:
     said = "passed" if record.passed else "stopped"
     what = record.adapter_id or "before training"
     lines = [f"{record.decided_at:%Y-%m-%d %H:%M} UTC  {record.stage:8}{said}  {what}"]
+    lines += [f"  {words_of_reference(record, lang)[0]}" for lang in LANGS
+              if words_of_reference(record, lang)]  # fmt: skip
     for check in record.failed:
         lines.append("  " + sentence(check, "zh"))
         lines.append("  " + sentence(check, "en"))

@@ -262,9 +262,21 @@ def adapt(
     start: Annotated[
         Start, typer.Option("--from", help="What the training goes on from.")
     ] = Start.SERVING,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="FOLDER",
+            help="Learn from archived reports: a folder of `train embed` over a set of "
+            "`archive export`.",
+        ),
+    ] = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", help="A recipe's name, or a YAML file.")
-    ] = "adapt",
+        str | None,
+        typer.Option(
+            "--recipe", help="A recipe's name, or a YAML file; else `adapt`, or `archive`."
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, max=2**31 - 1, help="In place of the recipe's.")
     ] = None,
@@ -278,11 +290,13 @@ def adapt(
     processes: training.Processes = 1,
     json: Json = False,
 ) -> None:
-    """Train a site's next adapter from its signed reports; a killed run goes on where it was."""
+    """Train a site's next adapter from its signed reports, or from its archive; a killed run goes
+    on where it was."""
     with reporting(Output(json)) as out:
         from radraft.cli import adapt as adapting
 
-        adapting.adapt(site, start.value, recipe, seed, run, by, processes, out)
+        known = recipe or ("adapt" if archive is None else "archive")
+        adapting.adapt(site, start.value, known, seed, run, by, processes, out, archive)
 
 
 @app.command()

@@ -271,13 +271,18 @@ def train_embed(
     *,
     out: Output,
 ) -> None:
-    """Embed the pictures of exported pairs with a profile's encoder, for `train language`. It may
-    be stopped at any moment and goes on; called several times at once, the calls share the work."""
+    """Embed the pictures of exported pairs with a profile's encoder, for `train language` and
+    `adapt --archive`. It may be stopped at any moment and goes on; called several times at once,
+    the calls share the work."""
+    from radraft.core.errors import AdapterError
     from radraft.finetune.train.embedding import embed
+    from radraft.llm.profiles import load_profile
     from radraft.vision_encoder.encode import Encoder
 
-    profile = load_trainable(profile_name)
-    encoder = Encoder.of(profile.encoder if profile else None)
+    profile = load_profile(profile_name)
+    if profile.image_way != "embeds":
+        raise AdapterError("adapt_profile_untrainable", profile=profile.name)
+    encoder = Encoder.of(profile.encoder, edition=profile.edition)
     with out.waiting("Embedding images") as move:
 
         def tell(far: Embedded) -> None:

@@ -18,6 +18,10 @@ class AdapterState(StrEnum):
     RETIRED = "retired"
 
 
+ARCHIVE = "archive"
+"""`kind` of the card of an adapter that was trained on archived reports."""
+
+
 @dataclass(frozen=True)
 class Adapter:
     """A LoRA adapter of one site over one base model."""
@@ -37,7 +41,8 @@ class Adapter:
     data_sha: str
     """Of what it was trained on."""
     card: Mapping[str, Any] = field(repr=False)
-    """JSON: how it was made (`kind`: `adapted`, `merged` or `imported`, and what belongs to it)."""
+    """JSON: how it was made (`kind`: `adapted`, `archive`, `merged` or `imported`, and what belongs
+    to it)."""
     made_at: datetime
     state: AdapterState = AdapterState.CANDIDATE
     canary: float = 0.0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import radraft
 from radraft.core import canonical
 from radraft.finetune.adapt.recipe import AdaptRecipe
-from radraft.finetune.adapt.values import Chosen, Plan, Stage
+from radraft.finetune.adapt.values import Plan, Stage
 from radraft.finetune.train.values import Trained
 
 PACKAGES = ("numpy", "peft", "torch", "transformers")
@@ -35,25 +35,25 @@ CHECKS = ("code", "passed", "value", "limit", "n")
 
 def adapted(
     planned: Plan,
-    found: Chosen,
     recipe: AdaptRecipe,
     *,
+    kind: str,
+    image_ids: Iterable[str],
     seed: int,
     encoder_id: str | None,
     trained: Mapping[Stage, Trained],
     kept: Stage,
     counts: Mapping[str, int],
 ) -> dict[str, Any]:
-    """The card of an adapter that was trained here."""
-    images = {name for pair in (*found.train, *found.valid) for name in pair.image_ids}
+    """The card of an adapter that was trained here, of a `kind` that says on what."""
     return {
-        "kind": "adapted",
+        "kind": kind,
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
         "parent": planned.parent,
         "pairs": [*planned.train, *planned.replay],
         "valid_pairs": list(planned.valid),
-        "image_ids": sorted(images),
+        "image_ids": sorted(image_ids),
         "encoder_id": encoder_id,
         "counts": {
             "new": len(planned.train),

@@ -25,6 +25,8 @@ from radraft.vision_encoder import stored
 
 if TYPE_CHECKING:
     from radraft.finetune.selection import Selection
+    from radraft.llm.adapter import Adapter
+    from radraft.llm.profiles import Profile
     from radraft.store.objects import Objects
 
 FROZEN = "held_out"
@@ -104,6 +106,16 @@ def trained_on(session: Session, adapter_id: str | None) -> frozenset[str]:
     adapter = adapters.get(session, adapter_id)
     family = (adapter, *adapters.ancestors(session, adapter))
     return frozenset(pair_id for member in family for pair_id in member.card.get("pairs", ()))
+
+
+def parent_id(serving: Adapter | None, profile: Profile) -> str | None:
+    """Return the id of the adapter that a run goes on from. AdapterError `adapt_base_differs` where
+    that lies on another base than the profile's."""
+    if serving is None:
+        return None
+    if not profile.is_base(serving.base):
+        raise AdapterError("adapt_base_differs", adapter=serving.adapter_id)
+    return serving.adapter_id
 
 
 def example(pair: TrainingPair) -> Example:

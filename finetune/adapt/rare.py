@@ -4,14 +4,14 @@ fifty names would be forgotten, and critical ones are rare."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 
 from radraft.finetune.adapt.recipe import Rare
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import State, critical, statements
 from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import Report
+from radraft.reports.values import Lang, Report
 
 
 def repeated(pairs: Sequence[TrainingPair], rare: Rare) -> tuple[TrainingPair, ...]:
@@ -21,17 +21,7 @@ def repeated(pairs: Sequence[TrainingPair], rare: Rare) -> tuple[TrainingPair, .
     of the reports state it (the repeat factor of Gupta et al. 2019, LVIS, 3.3), `rare.critical`
     times that for a critical one, rounded, at most `rare.most` times.
     """
-    stated = [present(pair.asserted) for pair in pairs]
-    often = Counter(code for codes in stated for code in codes)
-
-    def factor(code: str) -> float:
-        weight = rare.critical if critical({code}) else 1.0
-        return weight * sqrt(rare.share * len(pairs) / often[code])
-
-    def times(codes: frozenset[str]) -> int:
-        return max(1, min(rare.most, round(max(map(factor, codes), default=1.0))))
-
-    counts = [times(codes) for codes in stated]
+    counts = times([present(pair.asserted) for pair in pairs], rare)
     return tuple(
         pair
         for turn in range(rare.most)
@@ -40,15 +30,32 @@ def repeated(pairs: Sequence[TrainingPair], rare: Rare) -> tuple[TrainingPair, .
     )
 
 
+def times(stated: Sequence[frozenset[str]], rare: Rare) -> list[int]:
+    """Return how often each report is learned from that states these codes, as `repeated`."""
+    often = Counter(code for codes in stated for code in codes)
+
+    def factor(code: str) -> float:
+        weight = rare.critical if critical({code}) else 1.0
+        return weight * sqrt(rare.share * len(stated) / often[code])
+
+    return [max(1, min(rare.most, round(max(map(factor, codes), default=1.0)))) for codes in stated]
+
+
 def present(report: Report) -> frozenset[str]:
     """Codes that the report states to be there, in either language."""
-    said = (
-        statements(extract("\n".join(sentence.zh for sentence in report.sentences), "zh")),
-        statements(extract("\n".join(sentence.en for sentence in report.sentences), "en")),
+    return said_present(
+        {
+            "zh": "\n".join(sentence.zh for sentence in report.sentences),
+            "en": "\n".join(sentence.en for sentence in report.sentences),
+        }
     )
+
+
+def said_present(texts: Mapping[Lang, str]) -> frozenset[str]:
+    """Codes that the texts of a report state to be there, in any of its languages."""
     return frozenset(
         code
-        for status in said
-        for code, statement in status.items()
+        for lang, text in texts.items()
+        for code, statement in statements(extract(text, lang)).items()
         if statement.state is State.PRESENT and not statement.implied
     )

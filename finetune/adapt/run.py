@@ -1,32 +1,27 @@
-"""Adapting: a site's signed reports become its next candidate."""
+"""Adapting: a site's signed or archived reports become its next candidate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from radraft.core import canonical, run_folder
 from radraft.core.errors import AdapterError
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
 from radraft.finetune.adapt import card, data, peft_files, stages
+from radraft.finetune.adapt.archived_reports import ArchivedReports
 from radraft.finetune.adapt.base import origin, trainable
-from radraft.finetune.adapt.rare import repeated
 from radraft.finetune.adapt.recipe import AdaptRecipe
-from radraft.finetune.adapt.stages import Course, Material
-from radraft.finetune.adapt.values import Base, Chosen, Origin, PixelBase, Plan, Progress, Start
+from radraft.finetune.adapt.signed_reports import SignedReports
+from radraft.finetune.adapt.stages import Course, Taught
+from radraft.finetune.adapt.values import Base, Origin, PixelBase, Plan, Progress, Start, Task
 from radraft.finetune.register import enter
-from radraft.finetune.train.native import PixelPairs, Processor
-from radraft.finetune.train.run import Pairs
-from radraft.finetune.train.text import Tokenizer, fitting
-from radraft.finetune.train.values import Encoded, Example
 from radraft.llm import native_layers
-from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
+from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile
-from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapters
 from radraft.store.database import Store
 
@@ -47,8 +42,10 @@ def adapt(
     on_step: Callable[[Progress], None] = lambda progress: None,
     base: Base | PixelBase | None = None,
     processes: int = 1,
+    archive: Path | None = None,
 ) -> Adapter:
-    """Trains in the folder `run` on what was signed at `site`, and registers the candidate.
+    """Trains in the folder `run` on what was signed at `site`, and registers the candidate; on its
+    archived reports where `archive` is a folder of them (`archived_reports`).
 
     Killed at any point, the same call goes on and ends with the same files; one whose candidate is
     registered already changes nothing. One run at a time in a data folder: a second waits. `base`
@@ -58,7 +55,8 @@ def adapt(
     `adapt_no_projector`, `adapt_tower_not_in_profile`, `adapt_base_differs`, `adapt_too_few_pairs`,
     `adapt_batch_stopped` (kept as a record of the gate), `adapt_pairs_too_long`, `adapt_diverged`;
     SettingsError `profile_layers_unserved`; TrainingError `training_run_differs` where `run` holds
-    another run, else as `launch.train`.
+    another run, else as `launch.train`. Of `archive` as `ArchivedReports.planned` and `taught`
+    too.
     """
     recipe = recipe.over(profile.lora_targets)
     if recipe.lora.rank > profile.vllm.max_lora_rank:
@@ -71,11 +69,9 @@ def adapt(
         ground = base or trainable(profile, settings.cache_dir)
         if isinstance(ground, PixelBase):
             _require_served(ground, profile, recipe)
-        begins = Start(start)
-        call = _Call(
-            site, store, settings, profile, recipe, run, seed, begins, by, ground, processes
-        )
-        return call.all(on_step)
+        task = Task(site, store, settings, profile, recipe, seed, Start(start), ground)
+        source = SignedReports(task) if archive is None else ArchivedReports(task, archive)
+        return _Call(task, source, run, by, processes).all(on_step)
 
 
 def _require_served(base: PixelBase, profile: Profile, recipe: AdaptRecipe) -> None:
@@ -87,50 +83,56 @@ def _require_served(base: PixelBase, profile: Profile, recipe: AdaptRecipe) -> N
         raise AdapterError("adapt_tower_not_in_profile", profile=profile.name)
 
 
+class Source(Protocol):
+    """What a run learns from."""
+
+    @property
+    def kind(self) -> str:
+        """Of the adapters that come of it (`Adapter.card`)."""
+
+    def planned(self) -> Plan:
+        """Return which examples a new run trains on."""
+
+    def taught(self, planned: Plan) -> Taught:
+        """Return a plan's examples as the model takes them."""
+
+
 @dataclass(frozen=True)
 class _Call:
     """One call of `adapt`."""
 
-    site: str
-    store: Store
-    settings: Settings
-    profile: Profile
-    recipe: AdaptRecipe
+    task: Task
+    source: Source
     run: Path
-    seed: int
-    start: Start
     by: str
-    base: Base | PixelBase
     processes: int
 
     def all(self, on_step: Callable[[Progress], None]) -> Adapter:
-        planned = self._begun()
+        task, planned = self.task, self._begun()
         if planned is None:
-            planned = self._planned()
+            planned = self.source.planned()
             if (known := self._known(planned)) is not None:
                 return known
         run_folder.begin(self.run, self._identity(planned))
         done = run_folder.read(self.run).get("adapter_id")
-        with self.store.read() as session:
-            if done and (known := self._registered(str(done))) is not None:
-                return known
-            found = data.chosen(session, planned)
+        if done and (known := self._registered(str(done))) is not None:
+            return known
+        with task.store.read() as session:
             parent = adapters.get(session, planned.parent) if planned.parent else None
-        begin = origin(
-            self.base, parent, self.settings.adapters_dir, self.recipe, self.run / "begin"
-        )
-        material, too_long = self._material(found)
+        taught = self.source.taught(planned)
+        root = task.settings.adapters_dir
+        begin = origin(task.base, parent, root, task.recipe, self.run / "begin")
         course = stages.course(
-            self.base,
+            task.base,
             begin,
-            material,
-            self.recipe,
+            taught.material,
+            task.recipe,
             self.run,
-            seed=self.seed,
+            seed=task.seed,
             on_step=on_step,
             processes=self.processes,
         )
-        return self._registers(planned, found, begin, course, too_long)
+        return self._registers(planned, taught, begin, course)
 
     def _begun(self) -> Plan | None:
         """The plan of a run that is in the folder already."""
@@ -141,159 +143,57 @@ class _Call:
         names = ("train", "replay", "valid", "batch")
         return Plan(**kept | {name: tuple(kept[name]) for name in names}) if kept else None
 
-    def _planned(self) -> Plan:
-        from radraft.finetune.selection import select
-
-        with self.store.read() as session:
-            serving = adapters.route(session, self.site).serving
-            parent = serving if self.start is Start.SERVING else None
-            if parent is not None and not self.profile.is_base(parent.base):
-                raise AdapterError("adapt_base_differs", adapter=parent.adapter_id)
-            objects = self.store.objects
-            selection = select(session, objects, self.site)
-            planned = data.plan(
-                session,
-                objects,
-                selection,
-                self.recipe,
-                site=self.site,
-                parent=parent.adapter_id if parent else None,
-                encoder_id=self.base.encoder_id,
-                seed=self.seed,
-            )
-            before = data.trained_on(session, serving.adapter_id if serving else None)
-        # What the serving adapter learned from has passed, whatever the new one starts from.
-        asked = {*planned.train, *planned.valid} - before
-        batch = [pair for pair in selection.train if pair.pair_id in asked]
-        history = [pair for pair in selection.train if pair.pair_id in before]
-        told = tuple(check.figures for check in self._checked(batch, history, planned))
-        return replace(planned, batch=told)
-
-    def _checked(
-        self, batch: Sequence[TrainingPair], history: Sequence[TrainingPair], planned: Plan
-    ) -> tuple[Check, ...]:
-        """AdapterError `adapt_batch_stopped`, the decision kept, where a check fails."""
-        from radraft.finetune.gate.batch import check_batch
-        from radraft.finetune.sight import sight
-        from radraft.vision_encoder.heads import Heads
-
-        heads = Heads.load(self.base.heads)
-        seen = {
-            pair.case_id: sight(
-                self.store.objects, self.base.heads_encoder_id, heads, pair.image_ids
-            )
-            for pair in (*history, *batch)
-        }
-        checks = tuple(check_batch(batch, history, seen))
-        failed = [check.code for check in checks if not check.passed]
-        if failed:
-            self._stops(checks, planned, len(batch), len(history))
-            raise AdapterError("adapt_batch_stopped", checks=", ".join(failed))
-        return checks
-
-    def _stops(self, checks: tuple[Check, ...], planned: Plan, batch: int, history: int) -> None:
-        decision = GateRecord(
-            site=self.site,
-            stage=GateStage.BATCH,
-            adapter_id=None,
-            serving_id=planned.parent,
-            base=self.profile.model_id,
-            passed=False,
-            checks=checks,
-            changed={
-                "data_sha": data.data_sha(planned),
-                "pairs": batch,
-                "left_out": dict(planned.left_out),
-                "recipe": self.recipe.name,
-                "seed": self.seed,
-                "parent": planned.parent,
-            },
-            tested={"pairs": batch, "history": history, "versions": card.versions()},
-            affects={
-                "site": self.site,
-                "covers": [kind.model_dump(mode="json") for kind in self.profile.covered],
-            },
-            decided_at=datetime.now(UTC),
-        )
-        with self.store.begin() as session:
-            adapters.record(session, decision)
-
     def _known(self, planned: Plan) -> Adapter | None:
         """The site's adapter that the very same run gave before."""
-        sha, how = data.data_sha(planned), self.recipe.model_dump(mode="json")
-        with self.store.read() as session:
-            for adapter in adapters.adapters(session, self.site):
+        sha, how = data.data_sha(planned), self.task.recipe.model_dump(mode="json")
+        with self.task.store.read() as session:
+            for adapter in adapters.adapters(session, self.task.site):
                 same = (adapter.data_sha, adapter.parent, adapter.base, adapter.card.get("recipe"))
-                wanted = (sha, planned.parent, self.profile.model_id, how)
-                if same == wanted and adapter.card.get("seed") == self.seed:
+                wanted = (sha, planned.parent, self.task.profile.model_id, how)
+                if same == wanted and adapter.card.get("seed") == self.task.seed:
                     return adapter
         return None
 
     def _registered(self, adapter_id: str) -> Adapter | None:
-        with self.store.read() as session:
+        with self.task.store.read() as session:
             return adapters.find(session, adapter_id)
 
     def _identity(self, planned: Plan) -> dict[str, Any]:
         return {
-            "recipe": self.recipe.model_dump(mode="json"),
-            "seed": self.seed,
-            "site": self.site,
-            "start": self.start.value,
-            "base": self.profile.model_id,
+            "recipe": self.task.recipe.model_dump(mode="json"),
+            "seed": self.task.seed,
+            "site": self.task.site,
+            "start": self.task.start.value,
+            "base": self.task.profile.model_id,
             "data_sha256": data.data_sha(planned),
             "plan": canonical.plain(asdict(planned)),
         }
 
-    def _material(self, found: Chosen) -> tuple[Material, int]:
-        """The pairs as the model takes them, and how many are too long for it."""
-        base, objects = self.base, self.store.objects
-        if isinstance(base, PixelBase):
-            processor = Processor(base.checkpoint, data.StoredPictures(objects))
-            train, valid, too_long = self._encoded(found, processor.encode)
-            return Material(PixelPairs(train, valid, processor)), too_long
-        tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
-        train, valid, too_long = self._encoded(found, tokenizer.encode)
-        tokens = data.StoredTokens(objects, base.encoder_id)
-        return Material(Pairs(train, valid, tokens, tokenizer.image_id, base.parts)), too_long
-
-    def _encoded(
-        self, found: Chosen, encode: Callable[[Example], Encoded]
-    ) -> tuple[list[Encoded], list[Encoded], int]:
-        """Pairs to train and to validate with, and how many are too long for the model."""
-        longest = self.recipe.longest
-        taught = repeated(found.train, self.recipe.rare)
-        train, long = fitting((encode(data.example(pair)) for pair in taught), longest)
-        valid, more = fitting((encode(data.example(pair)) for pair in found.valid), longest)
-        if not train or not valid:
-            raise AdapterError("adapt_pairs_too_long", count=long + more, longest=longest)
-        return train, valid, long + more
-
-    def _registers(
-        self, planned: Plan, found: Chosen, begin: Origin, course: Course, too_long: int
-    ) -> Adapter:
-        folder = self.run / EXPORT
+    def _registers(self, planned: Plan, taught: Taught, begin: Origin, course: Course) -> Adapter:
+        task, folder = self.task, self.run / EXPORT
         self._exports(begin, course, folder)
         (self.run / "loss.svg").write_text(_curves(course, self.run), encoding="utf-8")
-        counts = {"preferences": course.preferences, "too_long": too_long}
+        counts = {"preferences": course.preferences, "too_long": taught.too_long}
         about = card.adapted(
             planned,
-            found,
-            self.recipe,
-            seed=self.seed,
-            encoder_id=self.base.encoder_id,
+            task.recipe,
+            kind=self.source.kind,
+            image_ids=taught.image_ids,
+            seed=task.seed,
+            encoder_id=task.base.encoder_id,
             trained=course.trained,
             kept=course.kept,
             counts=counts,
         )
         registered = enter(
             folder,
-            self.settings.adapters_dir,
-            self.store,
-            site=self.site,
-            base=self.profile.model_id,
+            task.settings.adapters_dir,
+            task.store,
+            site=task.site,
+            base=task.profile.model_id,
             parent=planned.parent,
             data_sha=data.data_sha(planned),
-            card=about,
+            card={**about, **taught.about},
             by=self.by,
         )
         run_folder.finish(
@@ -309,14 +209,14 @@ class _Call:
     def _exports(self, begin: Origin, course: Course, folder: Path) -> None:
         from safetensors.torch import load_file
 
-        projector = None
-        if self.recipe.own_projector:
+        projector, base = None, self.task.base
+        if self.task.recipe.own_projector:
             projector = course.projector
         elif begin.own_projector:
             projector = begin.projector
         trained = load_file(course.adapter)
-        name = self.profile.model_id
-        peft_files.write(folder, trained, begin.lora, name, projector, whole=self.base.whole)
+        name = self.task.profile.model_id
+        peft_files.write(folder, trained, begin.lora, name, projector, whole=base.whole)
 
 
 def _curves(course: Course, run: Path) -> str:

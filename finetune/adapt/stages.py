@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,18 @@ from radraft.llm.pins import LORA_FILE, PROJECTOR_FILE
 
 DPO_COST = 3.0
 """Of a pair in the second stage against one in the first: two reports, over the full vocabulary."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a source gives a run, and what the card of the adapter says of it."""
+
+    material: Material
+    too_long: int
+    """Examples that the model has no room for."""
+    image_ids: frozenset[str]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What only the cards of this source have."""
 
 
 @dataclass(frozen=True)
@@ -171,4 +185,12 @@ def _model(base: Base | PixelBase, begin: Origin) -> launch.ModelSource:
 
 
 def _sha(pairs: Pairs | PixelPairs) -> str:
-    return canonical.sha256([pairs.train, pairs.valid])
+    if isinstance(pairs.train, list) and isinstance(pairs.valid, list):
+        return canonical.sha256([pairs.train, pairs.valid])
+    # Of a set that no memory holds, one at a time.
+    digest = hashlib.sha256()
+    for share in (pairs.train, pairs.valid):
+        digest.update(f"{len(share)}\n".encode())
+        for encoded in share:
+            digest.update(canonical.sha256(encoded).encode())
+    return digest.hexdigest()

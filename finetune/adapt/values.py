@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from radraft.finetune.train.recipe import Lora
 from radraft.reports.training_pair import TrainingPair
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.finetune.adapt.recipe import AdaptRecipe
+    from radraft.llm.profiles import Profile
+    from radraft.store.database import Store
 
 
 class Start(StrEnum):
@@ -84,6 +90,20 @@ class Origin:
     own_projector: bool
     """Whether that is the parent's own and not the base's."""
     lora: Lora
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run is asked for."""
+
+    site: str
+    store: Store
+    settings: Settings
+    profile: Profile
+    recipe: AdaptRecipe
+    seed: int
+    start: Start
+    base: Base | PixelBase
 
 
 @dataclass(frozen=True)

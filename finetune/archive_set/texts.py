@@ -17,6 +17,7 @@ from radraft.reports.values import LANGS, Lang, Origin, Report, Sentence, Wordin
 from radraft.studies.deidentify import REMOVED
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_CHINESE_END = re.compile(r"(?<=[。！？])\s*")
 _WORDS = re.compile(r"[A-Za-z]{2,}(?:[\s,;-]+[A-Za-z]{2,})+")
 """Two words on end: a Chinese sentence has none without a Chinese character."""
 
@@ -87,7 +88,7 @@ def _section(letter: str, said: str, lang: Lang) -> tuple[Sentence, ...] | Reaso
 def _sentences(said: str, lang: Lang) -> Iterator[tuple[Lang, str]]:
     """Yield the sentences with their languages: the report's, unless one is plainly of the
     other."""
-    for piece in sentences(said, lang):
+    for piece in _pieces(said, lang):
         # A sentence may be broken over lines, and a line of the other language may follow it.
         for its, lines in groupby(piece.splitlines(), lambda line: _plainly(line, lang)):
             part = "\n".join(lines)
@@ -96,6 +97,12 @@ def _sentences(said: str, lang: Lang) -> Iterator[tuple[Lang, str]]:
                 if its != lang
                 else ((its, part),)
             )
+
+
+def _pieces(said: str, lang: Lang) -> Iterator[str]:
+    for piece in sentences(said, lang):
+        # Chinese before English on one line: of a short report most letters may be the English's.
+        yield from filter(None, _CHINESE_END.split(piece) if lang == "en" else (piece,))
 
 
 def _plainly(text: str, lang: Lang) -> Lang:

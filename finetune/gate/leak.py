@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radraft.finetune.gate.reference import FrozenReport
 from radraft.finetune.near import Vectors, encoder_of, near, pooled
 from radraft.llm.adapter import Adapter, Check
-from radraft.reports.training_pair import TrainingPair
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
@@ -19,12 +19,14 @@ CODE = "leak"
 
 def check_leak(
     adapter: Adapter,
-    frozen: Sequence[TrainingPair],
+    frozen: Sequence[FrozenReport],
     objects: Objects,
     parents: Sequence[Adapter] = (),
+    of_trained_patients: Collection[str] = (),
 ) -> Check:
     """Fails where the adapter, or one of the `parents` it goes back to, was trained on a frozen
-    pair, or on an image that is the same picture as a frozen one (`radraft.finetune.near`).
+    pair or its study, or on an image that is the same picture as a frozen one
+    (`radraft.finetune.near`), or where a frozen case is among those `of_trained_patients`.
 
     `value` is the number of frozen pairs concerned; their case ids are in the detail. The cards of
     imported and merged adapters name no images: with nothing known of any, the check passes with
@@ -33,17 +35,18 @@ def check_leak(
     family = [
         member
         for member in (adapter, *parents)
-        if _told(member, "pairs") or _told(member, "image_ids")
+        if any(_told(member, name) for name in ("pairs", "image_ids", "case_ids"))
     ]
     unknown = [member.adapter_id for member in (adapter, *parents) if member not in family]
     if not family:
         return Check(CODE, True, None, None, None, 0.0, n=len(frozen), detail={"unknown": unknown})
     pair_ids = {pair_id for member in family for pair_id in _told(member, "pairs")}
     image_ids = {image_id for member in family for image_id in _told(member, "image_ids")}
+    case_ids = {*trained_cases(family), *of_trained_patients}
     leaked = {
         pair.case_id
         for pair in frozen
-        if pair.pair_id in pair_ids or image_ids & set(pair.image_ids)
+        if pair.pair_id in pair_ids or pair.case_id in case_ids or image_ids & set(pair.image_ids)
     }
     encoders = {member.adapter_id: encoder_of(member.card.get("encoder_id")) for member in family}
     for encoder_id in sorted(set(encoders.values())):
@@ -62,6 +65,11 @@ def check_leak(
     )
 
 
+def trained_cases(family: Iterable[Adapter]) -> frozenset[str]:
+    """Return the studies that cards name: those of adapters that learned from the archive do."""
+    return frozenset(case_id for member in family for case_id in _told(member, "case_ids"))
+
+
 def _told(adapter: Adapter, name: str) -> list[str]:
     """What the card lists under `name`; a card that travelled holds a count in its place."""
     value: Any = adapter.card.get(name)
@@ -69,7 +77,7 @@ def _told(adapter: Adapter, name: str) -> list[str]:
 
 
 def _same_pictures(
-    image_ids: Iterable[str], frozen: Sequence[TrainingPair], encoder_id: str, objects: Objects
+    image_ids: Iterable[str], frozen: Sequence[FrozenReport], encoder_id: str, objects: Objects
 ) -> set[str]:
     """Cases of frozen pairs that show a picture of `image_ids`, among those whose embedding is
     stored."""

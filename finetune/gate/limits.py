@@ -47,6 +47,8 @@ class AdapterLimits(Strict):
     """Before serving."""
 
     frozen_least: int = Field(ge=2)
+    archive_most: int = Field(ge=20)
+    """Most archived reports that judge a candidate; drafting is what a gate costs."""
     resamples: int = Field(ge=100)
     others_most: int = Field(ge=2)
     """Most cases that are drafted from another patient's images too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -12,27 +13,37 @@ from radraft.eval.bootstrap import SEED
 from radraft.eval.values import Drafted, FloatArray
 from radraft.finetune.gate.drafts import Both, Pace
 from radraft.finetune.gate.limits import AdapterLimits, Margin
-from radraft.finetune.gate.sums import CLINICAL, SIDE_RATE, WHOLE, Found, Ratios, found, scored
+from radraft.finetune.gate.reference import REFERENCE, FrozenReport, Reference
+from radraft.finetune.gate.sums import (
+    CLINICAL,
+    EDITS,
+    SIDE_RATE,
+    WHOLE,
+    Found,
+    Ratios,
+    found,
+    scored,
+)
 from radraft.llm.adapter import Check
-from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import LANGS
+from radraft.reports.values import LANGS, Lang
 
 HIGHER = ("finding_f1", "critical_recall", "agreement")
 """Better when higher; the others when lower."""
 
 
 def measure(
-    frozen: Sequence[TrainingPair],
+    frozen: Sequence[FrozenReport],
     both: Both,
     held: AdapterLimits,
     patients: Sequence[str] | None = None,
+    reference: Reference = Reference.SIGNED,
 ) -> tuple[Check, ...]:
     """All checks but that of the leak. `both.candidate.own` are drafts of `frozen` in its order.
 
     Differences are candidate less serving with a 95% interval of a paired bootstrap, by patient
     where `patients` tells them apart (one entry a pair), else by report. A figure that this set
-    cannot give (no critical finding was signed) has no value and passes, but for edit distance,
-    format and speed.
+    cannot give (no critical finding was signed, no report is in that language) has no value and
+    passes, but for edit distance, format and speed. `reference`: whose reports `frozen` are.
     """
     groups = _groups(patients or [pair.case_id for pair in frozen])
     candidate, serving = (
@@ -40,7 +51,7 @@ def measure(
         for side in (both.candidate, both.serving)
     )
     n = len(frozen)
-    checks = [_edit_distance(candidate, serving, n)]
+    checks = [_edit_distance(candidate, serving, n, reference)]
     for name in (*(f"{metric}_{lang}" for metric in CLINICAL for lang in LANGS), "agreement"):
         kind = name.rpartition("_")[0] if name != "agreement" else name
         checks.append(_not_worse(name, kind, candidate, serving, n, held))
@@ -63,11 +74,34 @@ class _Side:
         return cls(sums, sums.corpus(), sums.resampled(resamples))
 
 
-def _edit_distance(candidate: _Side, serving: _Side, n: int) -> Check:
-    name = "edit_distance"
-    difference = _difference(name, candidate, serving)
+def _edit_distance(candidate: _Side, serving: _Side, n: int, reference: Reference) -> Check:
+    difference = _difference(EDITS, candidate, serving)
     better = difference.high is not None and difference.high < 0
-    return _check(name, better, difference, 0.0, candidate, serving, n)
+    check = _check(EDITS, better, difference, 0.0, candidate, serving, n)
+    if reference is Reference.SIGNED:
+        return check
+    # Of reports in one language each, the mean hides which of the two is written.
+    by_language: dict[str, Any] = {lang: _language(lang, candidate, serving) for lang in LANGS}
+    return replace(check, detail={REFERENCE: reference.value, **by_language})
+
+
+def _language(lang: Lang, candidate: _Side, serving: _Side) -> dict[str, float | None]:
+    name = f"{EDITS}_{lang}"
+    difference = _difference(name, candidate, serving)
+    return {
+        **_valued("candidate", candidate, name),
+        **_valued("serving", serving, name),
+        "value": _known(difference.value),
+        "low": difference.low,
+        "high": difference.high,
+        "n": _total(candidate.sums, name),
+    }
+
+
+def _valued(what: str, side: _Side, name: str) -> dict[str, float | None]:
+    """Return one writer's figure with its own interval."""
+    value = found(side.values[name], side.rows[name])
+    return {what: _known(value.value), f"{what}_low": value.low, f"{what}_high": value.high}
 
 
 def _not_worse(
@@ -112,24 +146,26 @@ def _few_critical(
 
 
 def _image_dependence(
-    frozen: Sequence[TrainingPair], both: Both, groups: Sequence[int], held: AdapterLimits
+    frozen: Sequence[FrozenReport], both: Both, groups: Sequence[int], held: AdapterLimits
 ) -> Check:
     """Finding F1 with its own image less that with another patient's, of the cases drafted both
-    ways; kept within the margin, and above zero beyond chance where that of what serves is so."""
+    ways; kept within the margin, and above zero beyond chance where that of what serves is so. Each
+    of the four F1 is in the detail."""
     name, limit = "image_dependence", -held.margins["image_dependence"].margin
     if not both.shuffled:
         return Check(name, True, None, None, None, limit)
     places = [place for place, pair in enumerate(frozen) if pair.case_id in set(both.shuffled)]
     pairs = [frozen[place] for place in places]
     mine = _groups([str(groups[place]) for place in places])
-    gains = []
-    for side in (both.candidate, both.serving):
+    gains, told = [], dict[str, float | None]()
+    for writer, side in (("candidate", both.candidate), ("serving", both.serving)):
         others = {report.id: report for report in side.others}
         own, other = (
             _Side.of(scored(pairs, drafts).grouped(mine), held.resamples)
             for drafts in ([side.own[place] for place in places],
                            [others[pair.case_id] for pair in pairs])
         )  # fmt: skip
+        told |= _valued(f"{writer}_own", own, WHOLE) | _valued(f"{writer}_others", other, WHOLE)
         rows = own.rows[WHOLE] - other.rows[WHOLE]
         gains.append((found(own.values[WHOLE] - other.values[WHOLE], rows), rows))
     (candidate, one_rows), (serving, other_rows) = gains
@@ -150,6 +186,7 @@ def _image_dependence(
             "candidate_high": candidate.high,
             "serving_low": serving.low,
             "serving_high": serving.high,
+            **told,
         },
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,19 +15,20 @@ from radraft.core import canonical
 from radraft.core.errors import AdapterError, DraftingError
 from radraft.eval.bootstrap import SEED
 from radraft.eval.cache import metrics_sha
+from radraft.finetune.gate.archived import frozen_archive
 from radraft.finetune.gate.decide import complete, decide
 from radraft.finetune.gate.drafts import Desk, Progress, Writer
-from radraft.finetune.gate.leak import check_leak
+from radraft.finetune.gate.leak import check_leak, trained_cases
 from radraft.finetune.gate.limits import AdapterLimits, limits
 from radraft.finetune.gate.measure import measure
-from radraft.llm.adapter import BASE_DRAFTS, Adapter, Check, GateRecord, GateStage
+from radraft.finetune.gate.reference import REFERENCE, FrozenReport, Reference
+from radraft.llm.adapter import ARCHIVE, BASE_DRAFTS, Adapter, Check, GateRecord, GateStage
 from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.llm.endpoint import HEALTH_S
 from radraft.llm.question import ask_and_wait
 from radraft.pipeline.promotion import adapter_event
 from radraft.prompts.templates import load_template
 from radraft.reports.people import checked_name
-from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapter_files, adapters, audit, cases
 from radraft.studies.values import View
 
@@ -56,17 +57,23 @@ def gate(
 ) -> GateRecord:
     """Decide on a candidate, or again on a shadow, and keep the decision that `by` confirms.
 
+    The reference is what was signed at the site. Where too little was, a candidate that learned
+    from the archive, or goes back to one that did, is held against the archive's reports of
+    held-out patients, and the record says so.
+
     Nothing is kept where no decision was come to. AdapterError `adapter_unknown`,
     `adapter_move_refused` (it serves or is retired), `gate_base_differs`, `gate_frozen_too_few`,
-    `adapter_files_changed`, `adapter_not_loaded`, `gate_serving_changed`; ReportError
-    `author_invalid`; DraftingError as `drafts.Desk.draft`.
+    `gate_archive_too_few`, `adapter_files_changed`, `adapter_not_loaded`, `gate_serving_changed`;
+    ReportError `author_invalid`; DraftingError as `drafts.Desk.draft`.
     """
     by, held = checked_name(by), limits().adapter
     with store.read() as session:
         known = _facts(session, store.objects, profile, adapter_id)
     _require(known, profile, held)
     on_progress("leak", 0.0)
-    leak = check_leak(known.adapter, known.frozen, store.objects, known.parents)
+    leak = check_leak(
+        known.adapter, known.frozen, store.objects, known.parents, known.of_trained_patients
+    )
     desk = Desk(
         store=store,
         settings=settings,
@@ -78,7 +85,7 @@ def gate(
     )
     both = desk.draft([pair.case_id for pair in known.frozen], held)
     on_progress("comparing", 1.0)
-    checks = complete((leak, *measure(known.frozen, both, held, known.patients)))
+    checks = complete((leak, *measure(known.frozen, both, held, known.patients, known.reference)))
     tested = _tested(known, held, profile, endpoint)
     decision = _decision(known, checks, tested, by)
     _keep(store, decision)
@@ -92,9 +99,15 @@ class _Facts:
     adapter: Adapter
     serving: Adapter | None
     parents: tuple[Adapter, ...]
-    frozen: tuple[TrainingPair, ...]
+    reference: Reference
+    frozen: tuple[FrozenReport, ...]
+    found: int
+    """Frozen reports that these were drawn from."""
     patients: tuple[str, ...]
     """Of each frozen pair."""
+    of_trained_patients: frozenset[str]
+    """Frozen cases of patients of whom the candidate learned another study of the archive: their
+    numbers were merged since."""
     affects: Mapping[str, Any]
 
 
@@ -104,15 +117,32 @@ def _facts(session: Session, objects: Objects, profile: Profile, adapter_id: str
     adapter = adapters.get(session, adapter_id)
     # What could not be stopped is not asked.
     transition(adapter.state, Move.FAIL)
-    frozen = selected(session, objects, adapter.site).frozen
+    parents = adapters.ancestors(session, adapter)
+    frozen: tuple[FrozenReport, ...] = selected(session, objects, adapter.site).frozen
+    found, reference = len(frozen), Reference.SIGNED
+    if found < limits().adapter.frozen_least and _is_of_archive(adapter, parents):
+        archived = frozen_archive(session, profile, adapter.site, adapter.card.get("encoder_id"))
+        frozen, found, reference = archived.reports, archived.found, Reference.ARCHIVE
+    trained = cases.patient_refs(session, trained_cases((adapter, *parents)))
+    patients = tuple(cases.get_case(session, pair.case_id).patient_ref for pair in frozen)
+    known = set(trained.values())
     return _Facts(
         adapter=adapter,
         serving=adapters.route(session, adapter.site).serving,
-        parents=adapters.ancestors(session, adapter),
+        parents=parents,
+        reference=reference,
         frozen=frozen,
-        patients=tuple(cases.get_case(session, pair.case_id).patient_ref for pair in frozen),
+        found=found,
+        patients=patients,
+        of_trained_patients=frozenset(
+            pair.case_id for pair, patient in zip(frozen, patients, strict=True) if patient in known
+        ),
         affects=_affects(session, profile, adapter.site),
     )
+
+
+def _is_of_archive(adapter: Adapter, parents: Sequence[Adapter]) -> bool:
+    return any(member.card.get("kind") == ARCHIVE for member in (adapter, *parents))
 
 
 def _require(known: _Facts, profile: Profile, held: AdapterLimits) -> None:
@@ -125,9 +155,10 @@ def _require(known: _Facts, profile: Profile, held: AdapterLimits) -> None:
             running=profile.model_id,
         )
     if found < held.frozen_least:
-        raise AdapterError(
-            "gate_frozen_too_few", site=adapter.site, found=found, needed=held.frozen_least
+        code = (
+            "gate_frozen_too_few" if known.reference is Reference.SIGNED else "gate_archive_too_few"
         )
+        raise AdapterError(code, site=adapter.site, found=found, needed=held.frozen_least)
 
 
 def _drafting(known: _Facts, profile: Profile) -> Adapter | None:
@@ -185,7 +216,9 @@ def _tested(
     known: _Facts, held: AdapterLimits, profile: Profile, endpoint: Endpoint
 ) -> dict[str, Any]:
     return {
+        REFERENCE: known.reference.value,
         "reports": len(known.frozen),
+        "reports_found": known.found,
         "patients": len(set(known.patients)),
         "frozen_sha": canonical.sha256(sorted(pair.pair_id for pair in known.frozen)),
         "resamples": held.resamples,

@@ -15,9 +15,9 @@ from radraft.eval.clinical.score import score_clinical
 from radraft.eval.draft_set import drafted
 from radraft.eval.looks.run import text_of
 from radraft.eval.values import Better, Drafted, FloatArray, IntArray, Measure, Pair
+from radraft.finetune.gate.reference import FrozenReport
 from radraft.reports.edits import distance
-from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import LANGS
+from radraft.reports.values import LANGS, Lang
 
 CLINICAL = {
     "finding_f1": "finding_f1_micro",
@@ -28,6 +28,9 @@ CLINICAL = {
 """The gate's name of a measure -> that of `radraft.eval.clinical.measures`."""
 SIDE_RATE = "laterality_rate"
 """Of the findings with a side in both, how many are wrong: no check of its own."""
+_SIDES_WRONG = "laterality_error_rate"
+EDITS = "edit_distance"
+"""Of the languages that a report is in, on average; with `_zh` and `_en`, of that one."""
 WHOLE = "finding_f1"
 """Finding F1 of both languages together."""
 
@@ -101,33 +104,67 @@ def found(value: float, rows: FloatArray) -> Found:
     return Found(value, bounds.low, bounds.high)
 
 
-def scored(pairs: Sequence[TrainingPair], drafts: Sequence[Drafted]) -> Ratios:
-    """What the drafts of the pairs' cases come to against their signed reports.
+def scored(pairs: Sequence[FrozenReport], drafts: Sequence[Drafted]) -> Ratios:
+    """What the drafts of the pairs' cases come to against their reports, in the languages that each
+    report is in.
 
-    A draft that failed says nothing: it is as far from the signed report as can be, and misses all
-    of its findings.
+    A draft that failed says nothing: it is as far from the report as can be, and misses all of its
+    findings.
     """
-    signed = [drafted(pair.case_id, pair.asserted) for pair in pairs]
-    ones = np.ones(len(pairs))
-    sums: dict[str, Ratio] = {
-        "edit_distance": (np.array(list(map(_distance, drafts, signed))), ones)
-    }
+    references = [drafted(pair.case_id, pair.asserted) for pair in pairs]
+    both = list(zip(pairs, drafts, references, strict=True))
+    far = {lang: _distances(lang, both) for lang in LANGS}
+    languages = np.array([len(pair.langs) for pair in pairs], dtype=np.float64)
+    whole = np.divide(sum(above for above, _ in far.values()), languages)
+    sums: dict[str, Ratio] = {EDITS: (whole, np.ones(len(pairs)))}
     for lang in LANGS:
-        texts = [
-            Pair(mine.id, text_of(theirs, lang), text_of(mine, lang))
-            for mine, theirs in zip(drafts, signed, strict=True)
-        ]
-        known = ratios(score_clinical(texts, lang).events, len(pairs), None)
+        known = _clinical(lang, both)
         sums |= {f"{ours}_{lang}": known[name] for ours, name in CLINICAL.items()}
-        sums[f"{SIDE_RATE}_{lang}"] = known["laterality_error_rate"]
+        sums[f"{SIDE_RATE}_{lang}"] = known[_SIDES_WRONG]
+        sums[f"{EDITS}_{lang}"] = far[lang]
     sums[WHOLE] = _added(*(sums[f"{WHOLE}_{lang}"] for lang in LANGS))
     sums["agreement"] = _agreement(drafts)
     return Ratios(sums)
 
 
-def _distance(draft: Drafted, signed: Drafted) -> float:
-    pairs = zip((draft.zh, draft.en), (signed.zh, signed.en), strict=True)
-    return sum(distance("\n".join(one), "\n".join(other)) for one, other in pairs) / len(LANGS)
+_Compared = Sequence[tuple[FrozenReport, Drafted, Drafted]]
+"""(pair, draft, reference) of each."""
+
+
+def _distances(lang: Lang, both: _Compared) -> Ratio:
+    """Distance of each report that is in `lang`."""
+    values = [
+        (distance("\n".join(getattr(draft, lang)), "\n".join(getattr(reference, lang))), 1.0)
+        if lang in pair.langs
+        else (0.0, 0.0)
+        for pair, draft, reference in both
+    ]
+    above, below = np.array(values, dtype=np.float64).reshape(-1, 2).T
+    return above, below
+
+
+def _clinical(lang: Lang, both: _Compared) -> dict[str, Ratio]:
+    """Sums of the reports that are in `lang`; the others have 0 of both."""
+    places = [place for place, (pair, *_) in enumerate(both) if lang in pair.langs]
+    names = (*CLINICAL.values(), _SIDES_WRONG)
+    empty = np.zeros(len(both))
+    if not places:
+        return dict.fromkeys(names, (empty, empty))
+    texts = [
+        Pair(draft.id, text_of(reference, lang), text_of(draft, lang))
+        for _, draft, reference in (both[place] for place in places)
+    ]
+    known = ratios(score_clinical(texts, lang).events, len(places), None)
+    return {
+        name: (_placed(places, known[name][0], empty), _placed(places, known[name][1], empty))
+        for name in names
+    }
+
+
+def _placed(places: Sequence[int], values: FloatArray, empty: FloatArray) -> FloatArray:
+    found = empty.copy()
+    found[list(places)] = values
+    return found
 
 
 def _agreement(drafts: Sequence[Drafted]) -> Ratio:

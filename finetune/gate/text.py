@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from radraft.finetune.gate.reference import reference_of
 from radraft.llm.adapter import Check, GateRecord
 from radraft.reports.values import LANGS, Lang
 
@@ -22,8 +23,15 @@ def lines(record: GateRecord, lang: Lang) -> tuple[str, ...]:
         serving=record.against or words["base"][lang],
         codes=", ".join(check.code for check in record.failed),
     )
+    unsigned = words_of_reference(record, lang)
     by = [words["confirmed"][lang].format(by=record.confirmed_by)] if record.confirmed_by else []
-    return (head, *(sentence(check, lang) for check in record.checks), *by)
+    return (head, *unsigned, *(sentence(check, lang) for check in record.checks), *by)
+
+
+def words_of_reference(record: GateRecord, lang: Lang) -> tuple[str, ...]:
+    """Return what must be known of a reference that nobody signed here; nothing of signed ones."""
+    known: dict[str, Any] = _words()["references"][reference_of(record.tested)]
+    return (known["head"][lang].format(**record.tested),) if "head" in known else ()
 
 
 def sentence(check: Check, lang: Lang) -> str:
@@ -39,7 +47,9 @@ def sentence(check: Check, lang: Lang) -> str:
     else:
         text = entry["passed" if check.passed else "failed"][lang]
     language = _words()["languages"][suffix][lang] if spoken else ""
-    return str(text.format(code=check.code, language=language, **_figures(check)))
+    reference = _words()["references"][reference_of(check.detail)][lang]
+    known = {"code": check.code, "language": language, "reference": reference}
+    return str(text.format(**known, **_figures(check)))
 
 
 def _figures(check: Check) -> dict[str, str]:

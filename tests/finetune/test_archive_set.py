@@ -15,10 +15,12 @@ import pytest
 from radraft.core.errors import ArchiveError
 from radraft.core.file_hash import file_sha256
 from radraft.finetune.archive_set.card import card_path, folded
+from radraft.finetune.archive_set.texts import languages, report_of
 from radraft.finetune.archive_set.values import Kind
 from radraft.finetune.archived import export_archive, held_out_path, reference_path, set_paths
 from radraft.llm import concluding, translate
 from radraft.llm.profiles import Profile, load_profile
+from radraft.reports.archive.values import TaughtText
 from radraft.reports.training_pair import split_of
 from radraft.reports.values import Origin, Report
 from radraft.store import images, quality, reports
@@ -430,3 +432,21 @@ def test_an_archived_and_a_signed_report_of_one_study_teach_to_translate(
     assert {x["metadata"]["case_id"] for x in lines(out)} == {same}
     assert {x["metadata"]["kind"] for x in lines(out)} == {"translation"}
     assert len(lines(out)) == 6 and count.left_out == {"translation: not_aligned": 1}
+
+
+def test_short_reports_in_both_languages_are_read_whatever_most_letters_are() -> None:
+    """The language of a text is that of most of its letters; its Chinese still ends where it
+    ends."""
+    text = TaughtText(
+        "c",
+        "s",
+        "en",
+        "可见肺实变。 Consolidation seen.",
+        "肺实变。 There is consolidation.",
+        "train",
+    )
+    found = report_of(text)
+    assert isinstance(found, Report)
+    assert languages(found) == ("zh", "en")
+    assert [sentence.zh for sentence in found.sentences] == ["可见肺实变。", "肺实变。"]
+    assert [sentence.en for sentence in found.findings] == ["Consolidation seen."]

@@ -29,7 +29,14 @@ def load() -> None:
     import transformers  # noqa: F401
 
 
-def attempt(settings: Settings, base: Base, run: Path, how: AdaptRecipe, at: int | None) -> int:
+def attempt(
+    settings: Settings,
+    base: Base,
+    run: Path,
+    how: AdaptRecipe,
+    at: int | None,
+    archive: Path | None = None,
+) -> int:
     """Adapts in a child that is killed at moment `at`: how many moments there were, -1 where it
     was killed."""
     reading, writing = os.pipe()
@@ -41,7 +48,7 @@ def attempt(settings: Settings, base: Base, run: Path, how: AdaptRecipe, at: int
             counted = _count(settings.data_dir, at)
             from tests.finetune.adapt.world import go
 
-            go(settings, base, run, how)
+            go(settings, base, run, how, archive=archive)
             os.write(writing, str(counted[0]).encode())
             status = 0
         except BaseException:  # noqa: BLE001 - the child ends here whatever it is

@@ -62,4 +62,4 @@ def test_an_unknown_recipe_names_the_ready_ones() -> None:
     with pytest.raises(TrainingError) as caught:
         load_recipe("nothing")
     assert caught.value.code == "training_recipe_not_found"
-    assert caught.value.details["known"] == "adapt, pixels"
+    assert caught.value.details["known"] == "adapt, archive, pixels"

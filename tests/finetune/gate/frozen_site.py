@@ -1,4 +1,4 @@
-"""A store with a site's held-out signed reports."""
+"""A store with a site's held-out reports: signed here, or of the archive."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
+from radraft.reports.archive.values import KeptAs, KeptText
 from radraft.reports.training_pair import make_pair, split_of
-from radraft.store import cases, drafts, images, reports
+from radraft.reports.values import LANGS, Lang
+from radraft.store import archive, cases, drafts, images, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
@@ -77,3 +79,36 @@ def _add(session: Session, place: int, ref: str, film: Film, chosen: KeyImages) 
     stored = drafts.basis(session, film.case_id)
     assert stored is not None
     save_pair(session, make_pair(stored, signed, site=SITE, patient_ref=ref))
+
+
+def add_archived(store: Store, shown: Sequence[Film], langs: Sequence[Lang] = LANGS) -> list[Film]:
+    """Each film as an archived study of a held-out patient of its own, with its report of those
+    days in `langs`; the films with the ids of their cases. Their numbers are 0 to 255."""
+    known = []
+    for place, (film, ref) in enumerate(zip(shown, held_out(len(shown)), strict=True)):
+        deid = make_deid(place, patient_ref=ref)
+        mine = replace(film, case_id=deid.case_id, number=place)
+        chosen = key_images(deid.case_id, place)
+        images.save(store.objects, chosen)
+        said = report(mine.case_id, mine.there, mine.denied)
+        findings, impression = (
+            "\n".join("".join(part.text(lang) for part in section) if lang == "zh" else
+                      " ".join(part.text(lang) for part in section) for lang in langs)
+            for section in (said.findings, said.impression)
+        )  # fmt: skip
+        with store.begin() as session:
+            cases.add_study(
+                session,
+                site=SITE,
+                study=make_study(place),
+                deid=deid,
+                issues=(),
+                original_keys=(),
+                archived=True,
+            )
+            cases.add_key_images(session, chosen)
+            kept = KeptText(mine.case_id, KeptAs.REPORT, findings, impression, "", "")
+            clean = archive.Redacted(langs[0], findings, impression)
+            archive.add(session, mine.case_id, kept, clean, place="", now=WHEN)
+        known.append(mine)
+    return known

@@ -7,8 +7,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,75 +17,23 @@ from radraft.core.errors import AdapterError, DraftingError, RadraftError, Repor
 from radraft.core.settings import Settings
 from radraft.finetune.gate.decide import MANDATORY
 from radraft.finetune.gate.limits import limits
-from radraft.finetune.gate.run import gate
 from radraft.finetune.gate.text import lines
 from radraft.finetune.selection import select
-from radraft.llm.adapter import Adapter, AdapterState, GateRecord
-from radraft.llm.profiles import load_profile
+from radraft.llm.adapter import AdapterState, GateRecord
 from radraft.reports.audit import AuditKind, AuditQuery
 from radraft.reports.values import Report
 from radraft.store import adapter_files, adapters, audit
-from radraft.store.database import Store, open_store
+from radraft.store.database import open_store
 from tests.builders import NAME, PATIENT_ID
-from tests.finetune.gate.candidates import Write, as_now, better, copying, films
-from tests.finetune.gate.drafting_model import BASE, DraftingModel, drafting_model
+from tests.finetune.gate.candidates import better, copying, films
+from tests.finetune.gate.drafting_model import BASE, drafting_model
 from tests.finetune.gate.frozen_site import SITE, add_signed
 from tests.finetune.gate.samples import Film
-from tests.store.adapter_builders import decision, installed, make_adapter, write_adapter
+from tests.finetune.gate.scene import PROFILE, Scene, opened, with_card
+from tests.store.adapter_builders import decision, installed, make_adapter
 
-PROFILE = load_profile("qwen3-vl-8b-instruct")
 COUNT = 60
 TIMED, OTHERS = limits().adapter.speed_most, limits().adapter.others_most
-
-
-@dataclass
-class Scene:
-    """A site, its films, and a model whose adapters write as `writes` says."""
-
-    store: Store
-    settings: Settings
-    films: list[Film]
-    folder: Path
-    server: DraftingModel = field(init=False)
-    writes: dict[str, Write] = field(default_factory=lambda: {BASE: as_now})
-
-    def draft(self, model: str, number: int) -> Report:
-        return self.writes[model](self.films[number], random.Random(f"{model} {number}"))
-
-    def candidate(self, number: int, write: Write) -> str:
-        with self.store.begin() as session:
-            made = installed(
-                session,
-                self.settings.adapters_dir,
-                self.folder,
-                number,
-                base=PROFILE.model_id,
-            )
-        self.writes[made] = write
-        return made
-
-    def gate(self, adapter_id: str, by: str = "Dr. Wang") -> GateRecord:
-        self.server.asked.clear()
-        return gate(
-            adapter_id,
-            store=self.store,
-            settings=self.settings,
-            profile=PROFILE,
-            endpoint=self.server.endpoint,
-            vision=None,
-            by=by,
-        )
-
-    def asked(self) -> Counter[str]:
-        return Counter(model for model, _ in self.server.asked)
-
-    def state(self, adapter_id: str) -> AdapterState:
-        with self.store.read() as session:
-            return adapters.get(session, adapter_id).state
-
-    def records(self) -> tuple[GateRecord, ...]:
-        with self.store.read() as session:
-            return adapters.records(session)
 
 
 @pytest.fixture(scope="module")
@@ -97,17 +44,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Film]]:
     known = add_signed(store, films(COUNT))
     store.close()
     return folder, known
-
-
-@contextmanager
-def opened(folder: Path, known: list[Film], scratch: Path) -> Iterator[Scene]:
-    settings = Settings(data_dir=folder)
-    store = open_store(settings)
-    made = Scene(store, settings, known, scratch)
-    with drafting_model(made.draft) as server:
-        made.server = server
-        yield made
-    store.close()
 
 
 @pytest.fixture
@@ -246,7 +182,7 @@ def test_a_candidate_that_copies_is_stopped_and_told_why(scene: Scene) -> None:
 def test_a_candidate_trained_on_frozen_reports_is_stopped_by_that_alone(scene: Scene) -> None:
     with scene.store.read() as session:
         frozen = select(session, scene.store.objects, SITE).frozen
-    adapter_id = _with_card(scene, {"kind": "adapted", "pairs": [frozen[4].pair_id]})
+    adapter_id = with_card(scene, {"kind": "adapted", "pairs": [frozen[4].pair_id]})
     record = scene.gate(adapter_id)
     assert [check.code for check in record.failed] == ["leak"]
     assert record.failed[0].detail["cases"] == [frozen[4].case_id]
@@ -327,15 +263,3 @@ def test_too_few_frozen_reports_say_how_many(tmp_path: Path) -> None:
         assert refused(lambda: made.gate(other.adapter_id), AdapterError) == "gate_base_differs"
         assert server.asked == []
     store.close()
-
-
-def _with_card(scene: Scene, card: dict[str, object]) -> str:
-    source = write_adapter(scene.folder / "leaky", 9)
-    made: Adapter = replace(
-        make_adapter(adapter_files.hashes(source), 9, base=PROFILE.model_id), card=card
-    )
-    adapter_files.install(source, scene.settings.adapters_dir, made.adapter_id)
-    with scene.store.begin() as session:
-        adapters.register(session, made, by="test")
-    scene.writes[made.adapter_id] = better
-    return made.adapter_id
