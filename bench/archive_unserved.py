@@ -28,7 +28,7 @@ from radraft.eval.looks.intake import read_json, write_json
 from radraft.eval.values import Drafted
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.base import trainable
-from radraft.finetune.adapt.data import tokens as stored_tokens
+from radraft.finetune.adapt.data import StoredTokens
 from radraft.finetune.adapt.recipe import load_recipe
 from radraft.finetune.adapt.values import Base
 from radraft.finetune.archived import held_out_path
@@ -170,7 +170,7 @@ class Writer:
     def __init__(self, base: Base, settings: Settings, adapter_id: str, at_once: int) -> None:
         self._base, self._settings = base, settings
         self._adapter_id, self._at_once = adapter_id, at_once
-        self._read = stored_tokens(open_store(settings).objects, base.encoder_id)
+        self._read = StoredTokens(open_store(settings).objects, base.encoder_id)
         self._tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
 
     def texts(self, share: Share, folder: Path, kind: str) -> dict[str, str]:

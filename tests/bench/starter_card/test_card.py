@@ -86,9 +86,13 @@ def test_missing_stages_are_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_kept_figures_of_the_first_edition_give_its_card() -> None:
-    kept = Kept(MODELS / "starter.json").read()
-    assert card.render(kept) == (MODELS / "starter.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["starter", "starter2"])
+def test_the_kept_figures_of_an_edition_give_its_card(name: str) -> None:
+    kept = Kept(MODELS / f"{name}.json").read()
+    text = (MODELS / f"{name}.md").read_text(encoding="utf-8")
+    assert card.render(kept) == text
+    pictures = set(re.findall(r"\]\(([^)]+\.(?:jpg|svg))\)", text))
+    assert pictures and all((MODELS / picture).is_file() for picture in pictures)
 
 
 def test_the_second_edition_has_a_card_of_its_own(tmp_path: Path) -> None:
