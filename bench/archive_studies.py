@@ -24,6 +24,8 @@ from radraft.bench.rehearsal import houses, mine
 from radraft.bench.rehearsal.films import MOST_OF_ONE, reference
 from radraft.bench.rehearsal.houses import Both, House
 from radraft.bench.rehearsal.values import Group, Statement, Truth
+from radraft.bench.starter_card.material import CARDS, Source
+from radraft.eval.card_file import card_file
 from radraft.reports.training_pair import split_of
 from radraft.reports.values import Laterality
 from radraft.studies.wrap import Picture, wrap
@@ -36,22 +38,8 @@ ADULTS = 0.6
 """Share of the films."""
 HELD_OUT = 0.12
 """Share of the studies whose patients are held out."""
-LABELS: Mapping[str, str] = {
-    "Atelectasis": "atelectasis",
-    "Cardiomegaly": "cardiomegaly",
-    "Effusion": "pleural_effusion",
-    "Infiltration": "infiltrate",
-    "Mass": "pulmonary_mass",
-    "Nodule": "pulmonary_nodule",
-    "Pneumonia": "pneumonia",
-    "Pneumothorax": "pneumothorax",
-    "Consolidation": "consolidation",
-    "Edema": "pulmonary_edema",
-    "Emphysema": "emphysema",
-    "Fibrosis": "pulmonary_fibrosis",
-    "Pleural_Thickening": "pleural_thickening",
-    "Hernia": "hiatal_hernia",
-}
+LABELS: Mapping[str, str] = card_file(CARDS[Source.NIH14][0]).present
+"""Column of ChestX-ray14's table -> finding code."""
 BOXED: Mapping[str, str] = {**LABELS, "Infiltrate": "infiltrate"}
 OPACITY = "lung_opacity"
 BOTH_SEEN = frozenset({"61", "75", "150", "165", "193"})

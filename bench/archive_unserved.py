@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radraft.bench.archive_flywheel import say
+from radraft.bench.starter_card.goals import shown
 from radraft.core.settings import Settings, load as load_settings
 from radraft.eval.looks.intake import read_json, write_json
 from radraft.eval.values import Drafted
@@ -34,7 +35,7 @@ from radraft.finetune.adapt.values import Base
 from radraft.finetune.archived import held_out_path
 from radraft.finetune.gate.archived import frozen_archive
 from radraft.finetune.gate.reference import ArchivedReference
-from radraft.finetune.gate.sums import EDITS, WHOLE, Found, Ratios, found, scored
+from radraft.finetune.gate.sums import EDITS, WHOLE, Ratios, found, scored
 from radraft.finetune.train import dataset, tuned
 from radraft.finetune.train.language import stored
 from radraft.finetune.train.text import Tokenizer
@@ -128,17 +129,11 @@ def tell(
     for figure in FIGURES:
         for kind in sums:
             said = found(values[kind][figure], rows[kind][figure])
-            say(f"  {figure}, {kind}: {_interval(said)}")
+            say(f"  {figure}, {kind}: {shown(vars(said))}")
         for one, other in ((AFTER, BEFORE), (AFTER, SHUFFLED)):
             change = values[one][figure] - values[other][figure]
             said = found(change, rows[one][figure] - rows[other][figure])
-            say(f"    {one} less {other}: {_interval(said)}")
-
-
-def _interval(said: Found) -> str:
-    if said.low is None or said.high is None:
-        return f"{said.value:.3f}"
-    return f"{said.value:.3f} ({said.low:.3f} to {said.high:.3f})"
+            say(f"    {one} less {other}: {shown(vars(said))}")
 
 
 def _share(

@@ -221,7 +221,12 @@ async def load_idle(bench: Bench, target: Path) -> None:
 
 def memory(server: ManagedServer) -> Rows:
     """Peak resident size of this process and of each of vLLM's (VmHWM of proc(5))."""
-    figures = [("peak memory, radraft with the encoder", peak(os.getpid()))]
+    return [("peak memory, radraft with the encoder", peak(os.getpid())), *vllm_memory(server)]
+
+
+def vllm_memory(server: ManagedServer) -> Rows:
+    """Peak resident size of each of vLLM's processes."""
+    figures: Rows = []
     assert server.pid is not None
     parent = psutil.Process(server.pid)
     for process in (parent, *parent.children(recursive=True)):

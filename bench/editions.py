@@ -20,9 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import psutil
-
-from radraft.bench.drafting import machine, peak
+from radraft.bench.drafting import machine, vllm_memory
 from radraft.bench.turns import PAIRS, in_turns, load, ratio
 from radraft.bench.vllm_alone import Bench, bare, body, covered, say
 from radraft.core.settings import Settings, load as load_settings
@@ -64,7 +62,8 @@ def main() -> None:
         for count in AT_ONCE:
             compare(first, second, count, given.pairs)
         for one in both:
-            print(f"{one.name}, most memory: {memory(one)}")
+            for what, figure in vllm_memory(one.server):
+                print(f"{one.name}, {what}: {figure}")
 
 
 def serve(edition: Edition, folder: Path, stack: ExitStack) -> Served:
@@ -131,13 +130,6 @@ def first_process(one: Served) -> int:
     """Return the process id of its vLLM."""
     assert one.server.pid is not None
     return one.server.pid
-
-
-def memory(one: Served) -> str:
-    """Return the most that each of its vLLM's processes held in memory (VmHWM of proc(5))."""
-    parent = psutil.Process(first_process(one))
-    processes = (parent, *parent.children(recursive=True))
-    return ", ".join(f"{process.name()} {peak(process.pid)}" for process in processes)
 
 
 if __name__ == "__main__":

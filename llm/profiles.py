@@ -385,6 +385,14 @@ class Profile(Strict):
             case _:
                 return f"{self.name}@{self.checkpoint_hash}"
 
+    @cached_property
+    def _whole_model_id(self) -> str | None:
+        """`model_id` of the starter's edition before it left words out; None where it did not.
+        Kept: each draft that an adapter of another base is not for asks for it."""
+        if self.edition not in WITH_VOCABULARY:
+            return None
+        return f"{self.name}@{whole_starter_hash(self.edition)}"
+
     def is_base(self, model_id: str) -> bool:
         """Return whether an adapter whose base is `model_id` was trained on this model.
 
@@ -403,7 +411,7 @@ class Profile(Strict):
                 former = former_folder_hash(Path(path).expanduser())
                 return former is not None and model_id == f"{self.name}@{former}"
             case StarterCheckpoint():
-                return model_id == f"{self.name}@{whole_starter_hash(self.edition)}"
+                return model_id == self._whole_model_id
 
 
 def _below(folder: Path, path: str) -> str:

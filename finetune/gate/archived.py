@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core import canonical
 from radraft.finetune.archive_set.texts import languages, report_of
+from radraft.finetune.archive_set.values import HELD_OUT
 from radraft.finetune.gate.limits import limits
 from radraft.finetune.gate.reference import ArchivedReference
 from radraft.pipeline.eligibility import barred
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.reports.archive.values import TaughtText
     from radraft.store.objects import Objects
-
-HELD_OUT = "held_out"
 
 
 @dataclass(frozen=True)
