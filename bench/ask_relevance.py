@@ -79,8 +79,11 @@ LIMITS: dict[str, Any] = {
     "kept": 0.1,
     "sure": 0.3,
 }
-RANK, RIDGE, NEAREST = 64, 1.0, 20.0
-"""Of the map: its rank, its ridge, and how much the nearest wrong sentences count more."""
+RANK, STEPS, SHARP, PULL = 64, 60, 100.0, 0.02
+"""Of the map: its rank, the steps that fit it, how sharply it chooses, and how strongly it is held
+to the vectors' own product."""
+RIDGE = 1.0
+"""Of the form that reads questions."""
 _TREES = {
     "learning_rate": 0.05, "lambda_l2": 5.0, "feature_fraction": 0.25, "bagging_fraction": 0.8,
     "bagging_freq": 1, "verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True,
@@ -101,7 +104,7 @@ def settings_sha256() -> str:
         "sets": [SETS, BESIDE],
         "folds": [FOLDS, INNER],
         "others": OTHERS,
-        "map": [RANK, RIDGE, NEAREST],
+        "map": [RANK, STEPS, SHARP, PULL, RIDGE],
         "trees": [SENTENCE_TREES, OUTCOME_TREES],
         "limits": LIMITS,
     }
@@ -173,28 +176,33 @@ def folds(rows: Sequence[Row], k: int) -> list[int]:
 
 
 def fit_map(rows: Sequence[Row]) -> SentenceMap:
-    """Fit a linear form from a question's vector to what sets the sentences that answer it apart
-    from the nearest others of their report (ridge regression), of low rank."""
-    read = [(row.answers > 0, row.read.vectors) for row in rows if row.read is not None]
+    """Fit a linear form from a question's vector to the sentences that answer it, so that they are
+    likeliest among all of their report (softmax; Adam over all questions at once), of low rank."""
+    read = [(row.answers, row.read.vectors) for row in rows if row.read is not None]
+    means = language_means([near for _, near in read])
     read = [(right, near) for right, near in read if right.any() and not right.all()]
-    question_means = language_means([near for _, near in read])
     sentence_mean = np.concatenate([near.sentences for _, near in read]).mean(axis=0)
-    asked, wanted, spread, fitted_spread = [], [], [], []
-    for right, near in read:
-        scores = near.sentences @ near.question
-        weight = np.exp(NEAREST * (scores - scores.max())) * ~right
-        asked.append(centred(near.question, near.chinese, question_means))
-        wanted.append(near.sentences[right].mean(axis=0) - weight @ near.sentences / weight.sum())
-        spread.append(float(scores.std()))
-    q, size = np.stack(asked), question_means.shape[1]
-    form = np.linalg.solve(q.T @ q + RIDGE * np.eye(size), q.T @ np.stack(wanted))
-    left, strength, right_side = np.linalg.svd(form)
-    u, v = left[:, :RANK] * strength[:RANK], right_side[:RANK].T
-    for (_, near), one in zip(read, q, strict=True):
-        fitted_spread.append(float((((near.sentences - sentence_mean) @ v) @ (one @ u)).std()))
-    # Both parts weigh the same.
-    plain = float(np.mean(fitted_spread) / np.mean(spread))
-    fitted = SentenceMap(question_means, sentence_mean, u, v, plain)
+    asked = np.stack([centred(near.question, near.chinese, means) for _, near in read])
+    held = [near.sentences - sentence_mean for _, near in read]
+    wanted = [right / right.sum() for right, _ in read]
+    start = np.eye(asked.shape[1], dtype=np.float32)
+    form, mean, spread = start.copy(), np.zeros_like(start), np.zeros_like(start)
+    away = np.empty_like(asked)
+    for step in range(1, STEPS + 1):
+        sought = SHARP * (asked @ form)
+        for at, (sentences, right) in enumerate(zip(held, wanted, strict=True)):
+            scores = sentences @ sought[at]
+            chances = np.exp(scores - scores.max())
+            away[at] = (chances / chances.sum() - right) @ sentences
+        slope = SHARP / len(asked) * (asked.T @ away) + PULL * (form - start)
+        mean, spread = 0.9 * mean + 0.1 * slope, 0.99 * spread + 0.01 * slope**2
+        rate = 0.01 if step < 0.7 * STEPS else 0.003
+        power = np.sqrt(spread / (1 - 0.99**step)) + 1e-6
+        form = form - rate * (mean / (1 - 0.9**step)) / power
+    left, strength, right_side = np.linalg.svd(form - start)
+    fitted = SentenceMap(
+        means, sentence_mean, left[:, :RANK] * strength[:RANK], right_side[:RANK].T, 1.0
+    )
     # As it will be read: in half precision.
     return SentenceMap.of_json(fitted.as_json())
 
@@ -232,12 +240,9 @@ def other_reports(asked: Sequence[QuestionSet], encoder: SentenceEncoder) -> Oth
     return OtherReports.of_json(OtherReports(passages(chosen, encoder)).as_json())
 
 
-def fit_sentences(
-    rows: Sequence[Row], fitted: SentenceMap, others: OtherReports
-) -> lightgbm.Booster:
-    """Fit the chance of each sentence."""
-    mapped = fitted.mapped(others.vectors)
-    read = [with_map(row.read, fitted, others, mapped) for row in rows if row.read is not None]
+def fit_sentences(rows: Sequence[Row], read: Sequence[Features]) -> lightgbm.Booster:
+    """Fit the chance of each sentence. `read`: of each row, with a map that had not seen its
+    patient."""
     names = sentence_names(read[0])
     table = np.concatenate([one.table(names) for one in read])
     right = np.concatenate([row.answers for row in rows])
@@ -275,25 +280,32 @@ def train(
 ) -> dict[str, Any]:
     """Train on the rows that the model has a say in; return the model as plain values.
 
-    The outcome is fitted on chances of sentences by models that had not seen the patient.
+    The chance of a sentence is fitted on maps that had not seen the patient, the outcome on chances
+    of sentences by models that had not: what they were fitted on they know too well.
     """
     rows = sorted(
         (row for row in rows if row.read is not None),
         key=lambda row: (row.patient, row.question.id),
     )
     fold = folds(rows, INNER)
-    told: list[dict[str, float]] = [{}] * len(rows)
+    mapped: dict[int, Features] = {}
+    questions = {}
     for held_out in range(INNER):
         seen = [row for row, of in zip(rows, fold, strict=True) if of != held_out]
-        fitted = fit_map(seen)
-        trees, mapped = fit_sentences(seen, fitted, others), fitted.mapped(others.vectors)
-        questions = fit_questions(seen)
+        fitted, questions[held_out] = fit_map(seen), fit_questions(seen)
         for at, (row, of) in enumerate(zip(rows, fold, strict=True)):
             if of == held_out and row.read is not None:
-                read = with_map(row.read, fitted, others, mapped)
-                told[at] = outcome_features(read, _chances(trees, read), questions)
+                mapped[at] = with_map(row.read, fitted, others)
+    told: list[dict[str, float]] = [{}] * len(rows)
+    for held_out in range(INNER):
+        seen_at = [at for at, of in enumerate(fold) if of != held_out]
+        trees = fit_sentences([rows[at] for at in seen_at], [mapped[at] for at in seen_at])
+        for at, of in enumerate(fold):
+            if of == held_out:
+                chances = _chances(trees, mapped[at])
+                told[at] = outcome_features(mapped[at], chances, questions[held_out])
     fitted = fit_map(rows)
-    sentence_trees = fit_sentences(rows, fitted, others)
+    sentence_trees = fit_sentences(rows, [mapped[at] for at in range(len(rows))])
     outcome_trees = fit_outcomes(rows, told)
     dumped = outcome_trees.dump_model()["tree_info"]
     return {

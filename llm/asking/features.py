@@ -17,6 +17,7 @@ import numpy as np
 from radraft.llm.asking.advice import ADVICE
 from radraft.llm.asking.cases import Case
 from radraft.llm.asking.evidence import Evidence, Hit, Match
+from radraft.llm.asking.forms import forms
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.places import same_side, same_spots, sides_of, spots_of
 from radraft.llm.asking.premises import LENGTH, changes, contradicted, numbers, same_numbers
@@ -332,6 +333,7 @@ def _of_question(
         "asked_length": float(len(asked.content.encode()) / 3),
         "report_sentences": float(n),
     }
+    values |= forms(asked.text)
     for name in _BEST:
         values[f"best_{name}"] = float(columns[name].max()) if n else _ABSENT
     return values

@@ -44,16 +44,6 @@ _TOLD = (
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """Sentences as far as a map reads them without the question."""
-
-    centred: Array
-    """(n, 384)"""
-    form: Array
-    """(n, r)"""
-
-
-@dataclass(frozen=True)
 class SentenceMap:
     """A form of two vectors that was fitted to questions and the sentences that answer them."""
 
@@ -67,15 +57,17 @@ class SentenceMap:
     plain: float
     """What the vectors' own product counts."""
 
-    def mapped(self, sentences: Array) -> Mapped:
-        """Return sentences (n, 384) as `scores` takes them."""
-        held = cast(Array, sentences - self.sentence_mean)
-        return Mapped(held, cast(Array, held @ self.sentence))
+    def sought(self, question: Array, chinese: float) -> Array:
+        """Return (384,): what the vector of a sentence that answers a question (384,) is near to.
 
-    def scores(self, question: Array, chinese: float, sentences: Mapped) -> Array:
-        """Return (n,) for a question (384,): higher is nearer."""
-        form = sentences.form @ (centred(question, chinese, self.question_means) @ self.question)
-        return cast(Array, self.plain * (sentences.centred @ question) + form)
+        The question is taken without what its language has in common in both parts: left in, it
+        brings whatever sentences lie nearest to that language to the top."""
+        asked = centred(question, chinese, self.question_means)
+        return cast(Array, self.plain * asked + self.sentence @ (asked @ self.question))
+
+    def scores(self, question: Array, chinese: float, sentences: Array) -> Array:
+        """Return (n,) for a question (384,) and sentences (n, 384): higher is nearer."""
+        return cast(Array, (sentences - self.sentence_mean) @ self.sought(question, chinese))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values, matrices in half precision."""
@@ -218,7 +210,6 @@ class RelevanceModel:
         self.map = SentenceMap.of_json(data["map"])
         self.questions = QuestionMap.of_json(data["questions"])
         self.others = OtherReports.of_json(data["others"])
-        self._mapped_others = self.map.mapped(self.others.vectors)
         self._names: tuple[str, ...] = tuple(data["sentences"]["names"])
         self._trees = BoostedTrees(data["sentences"]["trees"])
         self._outcome_names: tuple[str, ...] = tuple(data["outcomes"]["names"])
@@ -234,7 +225,7 @@ class RelevanceModel:
 
     def judge(self, found: Features) -> Judgement:
         """Return the chances of a question's sentences and outcomes."""
-        whole = with_map(found, self.map, self.others, self._mapped_others)
+        whole = with_map(found, self.map, self.others)
         chances = _logistic(self._trees.leaves(whole.table(self._names)).sum(axis=1))
         told = outcome_features(whole, chances, self.questions)
         row = np.array([[told[name] for name in self._outcome_names]], np.float32)
@@ -243,19 +234,17 @@ class RelevanceModel:
         return Judgement(chances, power / power.sum())
 
 
-def with_map(
-    found: Features, fitted: SentenceMap, others: OtherReports, mapped_others: Mapped
-) -> Features:
-    """Return features with what the map says of each sentence, and how it lies beside sentences of
-    other reports."""
+def with_map(found: Features, fitted: SentenceMap, others: OtherReports) -> Features:
+    """Return features with what the map says of each sentence, and how it lies beside
+    sentences of other reports."""
     near, question = found.vectors, found.vectors.question
-    scores = fitted.scores(question, near.chinese, fitted.mapped(near.sentences))
+    scores = fitted.scores(question, near.chinese, near.sentences)
     columns = {
         **found.of_sentences,
         **ranked("mapped", scores),
         "others_near": others.nearer(near.sentences @ question, others.vectors @ question),
         "others_mapped": others.nearer(
-            scores, fitted.scores(question, near.chinese, mapped_others)
+            scores, fitted.scores(question, near.chinese, others.vectors)
         ),
         "others_content": others.nearer(
             near.sentences @ near.content, others.vectors @ near.content

@@ -149,7 +149,7 @@ def test_what_leads_out_of_a_tree_is_refused() -> None:
 
 
 def scores(fitted: SentenceMap, near: Vectors) -> Any:
-    return fitted.scores(near.question, near.chinese, fitted.mapped(near.sentences))
+    return fitted.scores(near.question, near.chinese, near.sentences)
 
 
 def test_a_map_is_the_same_after_its_file() -> None:
@@ -169,6 +169,16 @@ def test_a_map_is_the_same_after_its_file() -> None:
     again = SentenceMap.of_json(once.as_json())
     assert scores(again, near).tolist() == scores(once, near).tolist()
     assert np.allclose(scores(once, near), scores(fitted, near), rtol=0.02, atol=0.5)
+
+
+def test_what_the_questions_of_a_language_have_in_common_orders_no_sentences() -> None:
+    random = np.random.default_rng(4)
+    means, form = random.normal(size=(2, 384)), random.normal(size=(2, 384, 4))
+    fitted = SentenceMap(means, random.normal(size=384), form[0], form[1], 1.0)
+    question, sentences = random.normal(size=384), random.normal(size=(7, 384))
+    in_chinese = fitted.scores(question + means[0], 1.0, sentences)
+    assert np.allclose(in_chinese, fitted.scores(question + means[1], 0.0, sentences))
+    assert in_chinese.std() > 1
 
 
 def test_shared_words_need_no_list_and_count_rare_ones_more() -> None:
@@ -265,7 +275,7 @@ def test_the_weights_are_those_that_the_scripts_settings_give() -> None:
     assert relevance_model().others.vectors.shape == (script.OTHERS, 384)
     _, _, read = read_of("any pneumothorax?", SIGNED)
     model = relevance_model()
-    whole = with_map(read, model.map, model.others, model.map.mapped(model.others.vectors))
+    whole = with_map(read, model.map, model.others)
     assert data["sentences"]["names"] == script.sentence_names(whole)
 
 
