@@ -79,7 +79,7 @@ LIMITS: dict[str, Any] = {
     "kept": 0.1,
     "sure": 0.3,
 }
-RANK, STEPS, SHARP, PULL = 64, 60, 100.0, 0.02
+RANK, STEPS, SHARP, PULL = 64, 60, 45.0, 0.02
 """Of the map: its rank, the steps that fit it, how sharply it chooses, and how strongly it is held
 to the vectors' own product."""
 RIDGE = 1.0
