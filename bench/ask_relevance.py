@@ -186,7 +186,8 @@ def fit_map(rows: Sequence[Row]) -> SentenceMap:
     held = [near.sentences - sentence_mean for _, near in read]
     wanted = [right / right.sum() for right, _ in read]
     start = np.eye(asked.shape[1], dtype=np.float32)
-    form, mean, spread = start.copy(), np.zeros_like(start), np.zeros_like(start)
+    form: Any = start.copy()
+    mean, spread = np.zeros_like(start), np.zeros_like(start)
     away = np.empty_like(asked)
     for step in range(1, STEPS + 1):
         sought = SHARP * (asked @ form)
