@@ -2,8 +2,9 @@
 
     .venv/bin/python -m radraft.bench.starter_chances --pairs RUN/pairs [--edition 2]
 
-With them a score of the finding heads becomes a chance that the workstation shows. Refused where
-the pairs were made with another encoder than the shipped one.
+With them a score of the finding heads becomes a chance that the workstation shows, and what a film
+has to look like before a draft may deny a finding: as `points.json` says, and a critical finding
+never. Refused where the pairs were made with another encoder than the shipped one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from radraft.finetune.starter.statements import OPACITY
 from radraft.finetune.starter.teacher import CHILD, NORMAL
+from radraft.reports.findings.vocabulary import vocabulary
 from radraft.vision_encoder import shipped
 from radraft.vision_encoder.chances import CHANCES_FILE, AgeGroup, Chances, Question, Scale, dump
 from radraft.vision_encoder.shipped import EDITIONS
@@ -39,11 +42,21 @@ def chances(about: Mapping[str, Any], folder: Path) -> Chances:
     """Return the questions of `points.json`, those that no label answered left out."""
     points = about["points"]
     adult = [
-        Question(code, code, Scale(**one["scale"])) for code, one in points["findings"].items()
+        Question(code, code, Scale(**one["scale"]), _denied(code, one["denied"]))
+        for code, one in points["findings"].items()
     ]
     adult.append(Question(NORMAL, NORMAL, Scale(**points["normal"]["scale"])))
-    child = (Question("pneumonia", CHILD, Scale(**points["child"]["scale"])),)
+    of_child = points["child"]
+    child = (
+        Question("pneumonia", CHILD, Scale(**of_child["scale"]), of_child["denied"], (OPACITY,)),
+    )
     return Chances(about["encoder"], folder, {AgeGroup.ADULT: tuple(adult), AgeGroup.CHILD: child})
+
+
+def _denied(code: str, point: float | None) -> float | None:
+    """Return `point`; None for a critical finding. Two of a hundred films may have what is denied:
+    of such a finding that is two too many, and its absence is the reader's to say."""
+    return None if vocabulary()[code].critical else point
 
 
 if __name__ == "__main__":

@@ -216,6 +216,7 @@ class _Item:
             assert not isinstance(request, eligibility.Barred)
             result = await draft.ask(
                 request,
+                store=self.run.store,
                 profile=model.profile,
                 endpoint=model.endpoint,
                 client=self.client,

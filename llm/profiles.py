@@ -205,7 +205,14 @@ class Notice(Strict):
     en: str = Field(min_length=1)
 
 
-PARTS = ("encoder", "projector", "trained", "lora_targets")
+class LeftOpen(Strict):
+    """A sentence that the model was taught to leave a section to its reader with."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+PARTS = ("encoder", "projector", "trained", "lora_targets", "left_open")
 """Fields that a profile may leave out, and then is what it was before there were any."""
 NOT_SERVED = ("licence", "not_run_here", "published")
 """Fields that change nothing of what is served."""
@@ -246,6 +253,9 @@ class Profile(Strict):
     answers: Literal["quoted", "written"]
     """Follow-up answers: quoted from the report's sentences, or written by the model."""
     notice: Notice
+    left_open: tuple[LeftOpen, ...] | None = Field(default=None, min_length=1)
+    """What the model writes where it is sure of nothing; no part of a draft
+    (`pipeline/denials.py`)."""
     bounds: Bounds = Bounds()
     sampling: Sampling = Sampling()
     support: Support | None = None

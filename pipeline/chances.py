@@ -58,12 +58,12 @@ def of_case(store: Store, case_id: str) -> CaseChances | None:
     if draft is None or draft.encoder_id is None or draft.draft.coverage is not Coverage.DRAFTED:
         return None
     asked = chances.of_encoder(draft.encoder_id)
-    if asked is None or not case.age_band:
+    group = group_of(case.age_band)
+    if asked is None or group is None:
         return None
-    group = AgeGroup.CHILD if case.age_band in CHILDREN else AgeGroup.ADULT
     films = [
         asked.of(embedding.tokens, group)
-        for embedding in _embeddings(store, draft.encoder_id, draft.image_ids)
+        for embedding in embeddings(store, draft.encoder_id, draft.image_ids)
     ]
     if not films:
         return None
@@ -75,9 +75,17 @@ def of_case(store: Store, case_id: str) -> CaseChances | None:
     return CaseChances(group, len(films), tuple(Chance(code, value) for code, value in ordered))
 
 
-def _embeddings(
+def group_of(age_band: str) -> AgeGroup | None:
+    """Return whom the scales were fitted to of that age; None where it is not known."""
+    if not age_band:
+        return None
+    return AgeGroup.CHILD if age_band in CHILDREN else AgeGroup.ADULT
+
+
+def embeddings(
     store: Store, encoder_id: str, image_ids: tuple[str, ...]
 ) -> Iterator[ImageEmbedding]:
+    """Yield what is stored of these images, whole and by this encoder."""
     for image_id in image_ids:
         try:
             yield stored.read(store.objects, encoder_id, image_id)

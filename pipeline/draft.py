@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import RadraftError
 from radraft.llm import draft
 from radraft.llm.support import Scorer
+from radraft.pipeline import denials
 from radraft.pipeline.eligibility import Barred, barred
 from radraft.prompts.build import build, with_images
 from radraft.reports.draft import Draft, DraftedSentence
@@ -173,6 +174,7 @@ async def answer(
     profile = drafter.profile
     result = await ask(
         request,
+        store=store,
         profile=profile,
         endpoint=drafter.endpoint,
         client=drafter.client,
@@ -189,20 +191,24 @@ async def answer(
 async def ask(
     request: DraftRequest,
     *,
+    store: Store,
     profile: Profile,
     endpoint: Endpoint,
     client: httpx.AsyncClient,
     timeout_s: float,
     on_sentence: Callable[[DraftedSentence], None] | None = None,
 ) -> Draft:
-    """Have the language model answer `request`; nothing is stored."""
+    """Have the language model answer `request`, and leave out what the images do not bear out
+    (`pipeline.denials`); nothing is stored. Errors as `denials.of_request` and `llm.draft.draft`.
+    """
+    held = await asyncio.to_thread(denials.of_request, request, profile, store)
     events = draft.draft(
         request, profile=profile, endpoint=endpoint, client=client, timeout_s=timeout_s
     )
     async for event in events:
         if isinstance(event, Draft):
-            result = event
-        elif on_sentence is not None:
+            result = event if held is None else held.of_draft(event)
+        elif on_sentence is not None and (held is None or held.borne_out(event.sentence)):
             on_sentence(event)
     return result
 

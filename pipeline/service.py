@@ -441,7 +441,11 @@ class Service:
     def notice(self, draft: Draft) -> tuple[str, str] | None:
         """(zh, en) of what a reader must know about this draft before reading it."""
         if draft.coverage is Coverage.DRAFTED:
-            return self.profile.notice.zh, self.profile.notice.en
+            told = self.profile.notice.zh, self.profile.notice.en
+            if draft.report.findings and draft.report.impression:
+                return told
+            zh, en = errors.message("draft_left_open", {})
+            return zh + told[0], f"{en} {told[1]}"
         code = draft.error_code or "llm_unreachable"
         return errors.stored_message(code, draft.error_details)
 

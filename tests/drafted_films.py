@@ -16,22 +16,37 @@ from tests.builders import make_request_json
 
 FOLDER = shipped.FOLDERS[2]
 TOKENS = 64
+Tokens = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
-def tokens(seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def tokens(seed: int) -> Tokens:
     """(n, dim) patch tokens in the range of ReLU6."""
     random = np.random.default_rng(seed)
     dim = shipped.load_heads(FOLDER).dim
     return (6 * random.random((TOKENS, dim)) ** 4).astype(np.float16).astype(np.float32)
 
 
+def asked(head: str, yes: bool) -> Tokens:
+    """(n, dim) patch tokens of a film that the head says yes or no of."""
+    heads = shipped.load_heads(FOLDER)
+    weight = heads.weight[heads.ids.index(head)]
+    towards = np.maximum(0, weight if yes else -weight)
+    one = 6 * towards / towards.max()
+    return np.repeat(one[None], TOKENS, 0).astype(np.float16).astype(np.float32)
+
+
 def keep(store: Store, seeds: Sequence[int]) -> tuple[str, ...]:
     """Store an embedding for each seed; return the images' ids."""
+    return keep_tokens(store, [tokens(seed) for seed in seeds])
+
+
+def keep_tokens(store: Store, films: Sequence[Tokens]) -> tuple[str, ...]:
+    """Store an embedding of each; return the images' ids."""
     encoder = shipped.encoder_id(FOLDER)
     ids = []
-    for seed in seeds:
-        name = hashlib.sha256(f"film {seed}".encode()).hexdigest()
-        embedding = ImageEmbedding(name, tokens(seed), np.zeros(4, np.float32))
+    for film in films:
+        name = hashlib.sha256(film.tobytes()).hexdigest()
+        embedding = ImageEmbedding(name, film, np.zeros(4, np.float32))
         store.objects.put(stored.key(encoder, name), stored.dump(embedding, encoder))
         ids.append(name)
     return tuple(ids)

@@ -49,6 +49,11 @@ class Question:
     """A finding code, or `no_finding`."""
     head: str
     scale: Scale
+    denied: float | None = None
+    """Largest chance at which the finding may be denied, 0 to 1; None: whatever the film, it may
+    not."""
+    also: tuple[str, ...] = ()
+    """Codes of what the same head answers: lung opacity is what a child's pneumonia looks like."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,24 @@ class Chances:
 
         EncodingError as `Heads.load` and `Heads.logits`.
         """
+        return {one.code: chance for one, chance in self._answers(tokens, group)}
+
+    def deniable(self, tokens: Array, group: AgeGroup) -> frozenset[str]:
+        """Return the codes of the findings that so few films of these scores have that they may be
+        denied in this one; errors as `of`."""
+        return frozenset(
+            code
+            for one, chance in self._answers(tokens, group)
+            if one.denied is not None and chance <= one.denied
+            for code in (one.code, *one.also)
+        )
+
+    def _answers(self, tokens: Array, group: AgeGroup) -> tuple[tuple[Question, float], ...]:
         heads = _heads(self.folder)
         logits = dict(zip(heads.ids, heads.logits(tokens).astype(np.float64), strict=True))
-        return {
-            one.code: float(one.scale.chance(logits[one.head])) for one in self.questions[group]
-        }
+        return tuple(
+            (one, float(one.scale.chance(logits[one.head]))) for one in self.questions[group]
+        )
 
 
 @cache
@@ -90,7 +108,13 @@ def load(path: Path) -> Chances:
         path.parent,
         {
             group: tuple(
-                Question(code, one["head"], Scale(one["slope"], one["shift"]))
+                Question(
+                    code,
+                    one["head"],
+                    Scale(one["slope"], one["shift"]),
+                    one["denied"],
+                    tuple(one["also"]),
+                )
                 for code, one in content[group.value].items()
             )
             for group in AgeGroup
@@ -104,7 +128,13 @@ def dump(chances: Chances) -> str:
         "encoder_id": chances.encoder_id,
         **{
             group.value: {
-                one.code: {"head": one.head, "slope": one.scale.slope, "shift": one.scale.shift}
+                one.code: {
+                    "head": one.head,
+                    "slope": one.scale.slope,
+                    "shift": one.scale.shift,
+                    "denied": one.denied,
+                    "also": one.also,
+                }
                 for one in questions
             }
             for group, questions in chances.questions.items()

@@ -230,6 +230,7 @@ class _Run:
         desk = self.desk
         result = await draft_steps.ask(
             request,
+            store=desk.store,
             profile=desk.profile,
             endpoint=desk.endpoint,
             client=client,
