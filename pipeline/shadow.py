@@ -174,6 +174,7 @@ async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
         return None
     return await draft_steps.ask(
         request,
+        store=store,
         profile=drafter.profile,
         endpoint=drafter.endpoint,
         client=drafter.client,

@@ -22,7 +22,7 @@ from radraft.eval.result import rounded
 from radraft.eval.values import SetItem
 from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.eligibility import Barred
-from radraft.store.database import open_store
+from radraft.store.database import Store, open_store
 
 if TYPE_CHECKING:
     from radraft.prompts.values import DraftRequest
@@ -44,11 +44,18 @@ def measure(
     From the request to the whole report, embeddings already stored; medians of `ROUNDS` rounds.
     EvalError `eval_starter_too_few` unless there are 17 studies that the model covers.
     """
-    requests = _requests(items, model, keep)
-    first, batch = requests[0], requests[1 : AT_ONCE + 1]
-    asyncio.run(_drafted([first], model))
-    alone = [_timed(lambda study=study: _drafted([study], model)) for study in batch[:ALONE]]  # type: ignore[misc]
-    rounds = [_timed(lambda: _drafted(batch, model)) for _ in range(ROUNDS)]
+    store = open_store(Settings(data_dir=keep / "store"))
+    try:
+        first, *batch = _requests(items, model, keep, store)
+
+        def run(*requests: DraftRequest) -> tuple[float, list[Draft]]:
+            return _timed(lambda: _drafted(requests, model, store))
+
+        run(first)
+        alone = [run(study) for study in batch[:ALONE]]
+        rounds = [run(*batch) for _ in range(ROUNDS)]
+    finally:
+        store.close()
     tokens = [
         draft.usage.completion_tokens
         for _, drafts in rounds
@@ -93,29 +100,28 @@ def _images_per_s(images: Sequence[Path], encoder: Encoder) -> float | None:
     return rounded(len(pictures) / statistics.median(seconds))
 
 
-def _requests(items: Sequence[SetItem], model: Model, keep: Path) -> list[DraftRequest]:
-    store = open_store(Settings(data_dir=keep / "store"))
+def _requests(
+    items: Sequence[SetItem], model: Model, keep: Path, store: Store
+) -> list[DraftRequest]:
     found: list[DraftRequest] = []
-    try:
-        for item in items:
-            case = take_in(item, Intake(store, model.profile, keep)).case
-            request = case and draft_steps.prepare(
-                case.case_id, store=store, profile=model.profile, vision=model.vision
-            )
-            if request and not isinstance(request, Barred):
-                found.append(request)
-            if len(found) > AT_ONCE:
-                return found
-    finally:
-        store.close()
+    for item in items:
+        case = take_in(item, Intake(store, model.profile, keep)).case
+        request = case and draft_steps.prepare(
+            case.case_id, store=store, profile=model.profile, vision=model.vision
+        )
+        if request and not isinstance(request, Barred):
+            found.append(request)
+        if len(found) > AT_ONCE:
+            return found
     raise EvalError("eval_starter_too_few", needed=AT_ONCE + 1, found=len(found))
 
 
-async def _drafted(requests: Sequence[DraftRequest], model: Model) -> list[Draft]:
+async def _drafted(requests: Sequence[DraftRequest], model: Model, store: Store) -> list[Draft]:
     async with httpx.AsyncClient(trust_env=False) as client:
         asked = (
             draft_steps.ask(
                 request,
+                store=store,
                 profile=model.profile,
                 endpoint=model.endpoint,
                 client=client,

@@ -68,17 +68,23 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 
 def test_what_is_shipped_comes_from_points_of_pairs() -> None:
-    """`points.json` of `train pairs`, as far as the scales go, gives the shipped file again."""
+    """`points.json` of `train pairs`, scales and denials, gives the shipped file."""
     found = shipped_ones()
     scale = {
-        one.code: {"scale": {"slope": one.scale.slope, "shift": one.scale.shift}}
+        one.code: {
+            "scale": {"slope": one.scale.slope, "shift": one.scale.shift},
+            "denied": one.denied,
+        }
         for one in found.questions[AgeGroup.ADULT]
     }
     [child] = found.questions[AgeGroup.CHILD]
     points = {
         "normal": scale.pop("no_finding"),
         "findings": scale,
-        "child": {"scale": {"slope": child.scale.slope, "shift": child.scale.shift}},
+        "child": {
+            "scale": {"slope": child.scale.slope, "shift": child.scale.shift},
+            "denied": child.denied,
+        },
     }
     about = json.loads(json.dumps({"encoder": found.encoder_id, "points": points}))
     again = of_points(about, FOLDER)
