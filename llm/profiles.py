@@ -198,15 +198,8 @@ class Published(Strict):
     context_tokens: int = Field(ge=512)
 
 
-class Notice(Strict):
-    """What a reader of this model's drafts must know, shown beside every one."""
-
-    zh: str = Field(min_length=1)
-    en: str = Field(min_length=1)
-
-
-class LeftOpen(Strict):
-    """A sentence that the model was taught to leave a section to its reader with."""
+class InBothLanguages(Strict):
+    """One text, in Chinese and in English."""
 
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
@@ -252,10 +245,11 @@ class Profile(Strict):
     tasks: tuple[Task, ...] = Field(default=FIRST_TASKS, min_length=1)
     answers: Literal["quoted", "written"]
     """Follow-up answers: quoted from the report's sentences, or written by the model."""
-    notice: Notice
-    left_open: tuple[LeftOpen, ...] | None = Field(default=None, min_length=1)
-    """What the model writes where it is sure of nothing; no part of a draft
-    (`pipeline/denials.py`)."""
+    notice: InBothLanguages
+    """What a reader of this model's drafts must know, shown beside every one."""
+    left_open: tuple[InBothLanguages, ...] | None = Field(default=None, min_length=1)
+    """Sentences with which the model was taught to leave a section to its reader; no part of a
+    draft (`pipeline/denials.py`)."""
     bounds: Bounds = Bounds()
     sampling: Sampling = Sampling()
     support: Support | None = None

@@ -11,7 +11,7 @@ taught an adapter to deny, the gate judges by that site's signed reports.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -56,24 +56,17 @@ class Denials:
                     return False
         return True
 
-    def kept(self, sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
-        """Return those that are borne out, with the ids that they had."""
-        return tuple(sentence for sentence in sentences if self.borne_out(sentence))
 
-    def of_draft(self, draft: Draft) -> Draft:
-        """Return `draft` without the sentences that are not borne out."""
-        if draft.coverage is not Coverage.DRAFTED:
-            return draft
-        report = draft.report
-        kept = replace(
-            report, findings=self.kept(report.findings), impression=self.kept(report.impression)
-        )
-        dropped = len(report.sentences) - len(kept.sentences)
-        if dropped:
-            log.info(
-                "draft %s: %d sentences that its films do not bear out", draft.case_id, dropped
-            )
-        return replace(draft, report=kept)
+def without(draft: Draft, ids: Collection[str]) -> Draft:
+    """Return `draft` without the sentences of these ids; the others keep theirs."""
+    if not ids or draft.coverage is not Coverage.DRAFTED:
+        return draft
+    log.info("draft %s: %d sentences that its films do not bear out", draft.case_id, len(ids))
+    findings, impression = (
+        tuple(sentence for sentence in section if sentence.id not in ids)
+        for section in (draft.report.findings, draft.report.impression)
+    )
+    return replace(draft, report=replace(draft.report, findings=findings, impression=impression))
 
 
 def of_request(request: DraftRequest, profile: Profile, store: Store) -> Denials | None:
@@ -93,10 +86,9 @@ def of_request(request: DraftRequest, profile: Profile, store: Store) -> Denials
         group = group_of(cases.deid_study(session, request.case_id).age_band)
     films = list(embeddings(store, encoder_id, request.own_image_ids))
     deniable: frozenset[str] = frozenset()
-    if group is not None and len(films) == len(request.own_image_ids):
-        each = [asked.deniable(film.tokens, group) for film in films]
+    if group is not None and films and len(films) == len(request.own_image_ids):
         # A finding is on one of the films or on none.
-        deniable = frozenset.intersection(*each) if each else deniable
+        deniable = frozenset.intersection(*(asked.deniable(film.tokens, group) for film in films))
     left_open = profile.left_open or ()
     return Denials(
         deniable, {"zh": {one.zh for one in left_open}, "en": {one.en for one in left_open}}

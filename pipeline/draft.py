@@ -205,10 +205,13 @@ async def ask(
     events = draft.draft(
         request, profile=profile, endpoint=endpoint, client=client, timeout_s=timeout_s
     )
+    left_out: set[str] = set()
     async for event in events:
         if isinstance(event, Draft):
-            result = event if held is None else held.of_draft(event)
-        elif on_sentence is not None and (held is None or held.borne_out(event.sentence)):
+            result = denials.without(event, left_out)
+        elif held is not None and not await asyncio.to_thread(held.borne_out, event.sentence):
+            left_out.add(event.sentence.id)
+        elif on_sentence is not None:
             on_sentence(event)
     return result
 
