@@ -62,6 +62,9 @@ class AdapterLimits(Strict):
     sided_least: int = Field(ge=1)
     side_rate: float = Field(gt=0, lt=1)
     """Most wrong sides of `sided_least` stated ones or more, unless what serves has more."""
+    stated_right: float = Field(gt=0, lt=1)
+    """What states more may invent more: least share of its stated findings that are right, the
+    lower end of the interval, where it finds more than what serves."""
     margins: dict[str, Margin]
 
 

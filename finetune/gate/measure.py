@@ -18,6 +18,8 @@ from radraft.finetune.gate.sums import (
     CLINICAL,
     EDITS,
     SIDE_RATE,
+    STATED,
+    STATED_RIGHT,
     WHOLE,
     Found,
     Ratios,
@@ -121,7 +123,32 @@ def _not_worse(
         # It says nothing where what serves says something.
         passed = False
     check = _check(name, passed, difference, limit, candidate, serving, n)
+    if kind == "hallucinations":
+        return _stating(check, candidate, serving, held)
     return _sides(check, candidate, serving, held) if kind == "laterality_errors" else check
+
+
+def _stating(check: Check, candidate: _Side, serving: _Side, held: AdapterLimits) -> Check:
+    """Pass a candidate that invents more if it surely finds more, and is surely more often right
+    than wrong in what it states: a model that is silent invents nothing and helps nobody."""
+    lang = check.code.rpartition("_")[2]
+    right, more = f"{STATED_RIGHT}_{lang}", f"{STATED}_{lang}"
+    share = found(candidate.values[right], candidate.rows[right])
+    gain = _difference(more, candidate, serving)
+    earned = (share.low or 0.0) >= held.stated_right and (gain.low or 0.0) > 0
+    return replace(
+        check,
+        passed=check.passed or earned,
+        detail={
+            "by": "margin" if check.passed else "stated_right",
+            "right": _known(share.value),
+            "right_low": share.low,
+            "right_least": held.stated_right,
+            "found": _known(candidate.values[more]),
+            "found_serving": _known(serving.values[more]),
+            "found_gain_low": gain.low,
+        },
+    )
 
 
 def _sides(check: Check, candidate: _Side, serving: _Side, held: AdapterLimits) -> Check:

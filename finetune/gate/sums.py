@@ -29,6 +29,15 @@ CLINICAL = {
 SIDE_RATE = "laterality_rate"
 """Of the findings with a side in both, how many are wrong: no check of its own."""
 _SIDES_WRONG = "laterality_error_rate"
+STATED_RIGHT = "finding_precision"
+"""Of the findings that drafts state, how many the reports have: no check of its own."""
+STATED = "finding_recall"
+"""Of the findings that the reports have, how many drafts state: no check of its own."""
+_BESIDE = {
+    SIDE_RATE: _SIDES_WRONG,
+    STATED_RIGHT: "finding_precision_micro",
+    STATED: "finding_recall_micro",
+}
 EDITS = "edit_distance"
 """Of the languages that a report is in, on average; with `_zh` and `_en`, of that one."""
 WHOLE = "finding_f1"
@@ -120,7 +129,7 @@ def scored(pairs: Sequence[FrozenReport], drafts: Sequence[Drafted]) -> Ratios:
     for lang in LANGS:
         known = _clinical(lang, both)
         sums |= {f"{ours}_{lang}": known[name] for ours, name in CLINICAL.items()}
-        sums[f"{SIDE_RATE}_{lang}"] = known[_SIDES_WRONG]
+        sums |= {f"{ours}_{lang}": known[name] for ours, name in _BESIDE.items()}
         sums[f"{EDITS}_{lang}"] = far[lang]
     sums[WHOLE] = _added(*(sums[f"{WHOLE}_{lang}"] for lang in LANGS))
     sums["agreement"] = _agreement(drafts)
@@ -146,7 +155,7 @@ def _distances(lang: Lang, both: _Compared) -> Ratio:
 def _clinical(lang: Lang, both: _Compared) -> dict[str, Ratio]:
     """Sums of the reports that are in `lang`; the others have 0 of both."""
     places = [place for place, (pair, *_) in enumerate(both) if lang in pair.langs]
-    names = (*CLINICAL.values(), _SIDES_WRONG)
+    names = (*CLINICAL.values(), *_BESIDE.values())
     empty = np.zeros(len(both))
     if not places:
         return dict.fromkeys(names, (empty, empty))

@@ -11,6 +11,8 @@ from radraft.llm.adapter import Check, GateRecord
 from radraft.reports.values import LANGS, Lang
 
 CASES_SHOWN = 20
+_SHARES = ("rate", "right", "right_low", "right_least", "found", "found_serving")
+"""Of a check's detail, what is printed as a share."""
 
 
 def lines(record: GateRecord, lang: Lang) -> tuple[str, ...]:
@@ -45,11 +47,18 @@ def sentence(check: Check, lang: Lang) -> str:
     elif check.value is None and check.passed | ("unknown" in entry):
         text = entry.get("unknown", special["unknown"])[lang]
     else:
-        text = entry["passed" if check.passed else "failed"][lang]
+        text = entry[_outcome(check)][lang]
     language = _words()["languages"][suffix][lang] if spoken else ""
     reference = _words()["references"][reference_of(check.detail)][lang]
     known = {"code": check.code, "language": language, "reference": reference}
     return str(text.format(**known, **_figures(check)))
+
+
+def _outcome(check: Check) -> str:
+    """Return which sentence of `words.yaml` is said of a check that was made."""
+    if not check.passed:
+        return "failed"
+    return "earned" if check.detail.get("by") == "stated_right" else "passed"
 
 
 def _figures(check: Check) -> dict[str, str]:
@@ -65,7 +74,7 @@ def _figures(check: Check) -> dict[str, str]:
         "value_whole": "-" if check.value is None else f"{check.value:.0f}",
         "candidate_share": _share(check.candidate),
         "serving_share": _share(check.serving),
-        "rate": _share(check.detail.get("rate")),
+        **{name: _share(check.detail.get(name)) for name in _SHARES},
         "p": "-" if "p" not in check.detail else f"{check.detail['p']:.2g}",
         "cases": shown or "-",
     }

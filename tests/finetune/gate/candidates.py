@@ -10,7 +10,7 @@ from radraft.eval.draft_set import drafted
 from radraft.eval.values import Drafted
 from radraft.finetune.gate.drafts import Both, Drafts, Pace
 from radraft.reports.values import Report
-from tests.finetune.gate.samples import NORMAL, Film, Habit, film, improved, other, report
+from tests.finetune.gate.samples import CODES, NORMAL, Film, Habit, film, improved, other, report
 
 Write = Callable[[Film, random.Random], Report]
 """What is drafted of a film."""
@@ -56,12 +56,32 @@ def films(count: int, seed: int = 0) -> list[Film]:
     return [film(1000 * seed + number, draw, Habit()) for number in range(count)]
 
 
-def compared(shown: Sequence[Film], write: Write, *, seconds: float = 10.0, seed: int = 0) -> Both:
-    """What `write` drafts of the films, beside what is drafted of them now."""
+def inventing(right: float, invented: float) -> Write:
+    """State each finding of the film with chance `right`, and each other with `invented`."""
+
+    def write(one: Film, draw: random.Random) -> Report:
+        stated = {code: side for code, side in one.there.items() if draw.random() < right}
+        for code in CODES:
+            if code not in one.there and draw.random() < invented:
+                stated[code] = None
+        return report(one.case_id, stated)
+
+    return write
+
+
+def compared(
+    shown: Sequence[Film],
+    write: Write,
+    *,
+    serving: Write = as_now,
+    seconds: float = 10.0,
+    seed: int = 0,
+) -> Both:
+    """What `write` drafts of the films, beside what `serving` does."""
     others = 40
     return Both(
         candidate=_drafts(shown, write, others, seconds, seed),
-        serving=_drafts(shown, as_now, others, 10.0, seed + 1),
+        serving=_drafts(shown, serving, others, 10.0, seed + 1),
         shuffled=tuple(one.case_id for one in shown[:others]),
     )
 

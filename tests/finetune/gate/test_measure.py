@@ -21,6 +21,7 @@ from tests.finetune.gate.candidates import (
     copying,
     films,
     findings_missing,
+    inventing,
     sides_exchanged,
 )
 from tests.finetune.gate.samples import Film
@@ -98,6 +99,44 @@ def test_a_bad_candidate_is_stopped_by_its_number(
 def test_one_language_is_judged_by_itself(shown: list[Film]) -> None:
     found = failed(checked(shown, compared(shown, chinese_only)))
     assert not {"finding_f1_zh", "hallucinations_zh", "laterality_errors_zh"} & found
+
+
+SILENT = findings_missing
+INVENTED = {"hallucinations_zh", "hallucinations_en"}
+
+
+def test_beside_a_silent_model_what_is_mostly_right_may_invent() -> None:
+    shown = films(60, seed=2)
+    checks = checked(shown, compared(shown, inventing(0.95, 0.07), serving=SILENT))
+    for code in INVENTED:
+        check = checks[code]
+        assert check.high is not None
+        assert check.limit is not None
+        assert check.high > check.limit
+        assert check.passed
+        assert check.detail["by"] == "stated_right"
+        assert check.detail["right_low"] >= HELD.stated_right
+        assert check.detail["found_serving"] == 0
+        assert check.detail["found_gain_low"] > 0
+
+
+@pytest.mark.parametrize(("right", "invented"), [(0.9, 0.3), (0.3, 0.15), (0.0, 0.15)])
+def test_beside_a_silent_model_guesses_are_stopped(right: float, invented: float) -> None:
+    shown = films(60, seed=2)
+    checks = checked(shown, compared(shown, inventing(right, invented), serving=SILENT))
+    assert failed(checks) >= INVENTED
+
+
+def test_what_finds_no_more_may_not_invent_more() -> None:
+    """It is as often right as one that may, and nothing is gained."""
+    shown = films(60, seed=2)
+    checks = checked(shown, compared(shown, inventing(1.0, 0.08), serving=inventing(1.0, 0.0)))
+    assert failed(checks) >= INVENTED
+    assert checks["hallucinations_zh"].detail["right_low"] > HELD.stated_right
+
+
+def test_what_is_within_the_margin_needs_no_more(shown: list[Film]) -> None:
+    assert checked(shown, compared(shown, better))["hallucinations_zh"].detail["by"] == "margin"
 
 
 def test_wrong_sides_are_found_where_sides_are_rare() -> None:

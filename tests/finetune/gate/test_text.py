@@ -60,6 +60,16 @@ def test_a_failed_figure_is_in_the_sentence() -> None:
         assert figure in told
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_invented_findings_that_were_let_pass_are_told(lang: Lang) -> None:
+    detail = {"by": "stated_right", "right": 0.71, "right_low": 0.58, "right_least": 0.5}
+    detail |= {"found": 0.66, "found_serving": 0.12}
+    check = replace(CHECK, code="hallucinations_zh", passed=True, detail=detail)
+    earned = sentence(check, lang)
+    assert all(figure in earned for figure in ("71%", "58%", "50%", "66%", "12%"))
+    assert earned != sentence(replace(check, detail=detail | {"by": "margin"}), lang)
+
+
 def test_many_cases_are_cut() -> None:
     cases = [f"c-{number}" for number in range(30)]
     check = replace(CHECK, code="batch_sides_changed", detail={"p": 0.001, "cases": cases})
