@@ -27,7 +27,7 @@ PENDING = {CaseState.RECEIVED, CaseState.DRAFTING}
 def demo(studies: Path, out: Output, *, leave: bool) -> None:
     """Build what is missing, take in, draft, print one report; then serve unless `leave`."""
     from radraft.cli import starter
-    from radraft.pipeline import demo_accounts
+    from radraft.pipeline import demo_accounts, demo_site
     from radraft.ui import app
 
     if not studies.exists():
@@ -42,6 +42,7 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
             workstation(service, bound, demo=True) as server,
         ):
             demo_accounts.add_all(context.store)
+            demo_site.begin_from_templates(context.store, settings.site, service.templates)
             taken = take_in(studies, context, out)
             out.say(rejections_text(taken.rejections)) if taken.rejections else None
             began = time.monotonic()

@@ -127,7 +127,8 @@ def drafted_json(
     if not covered and result.error_code:
         zh, en = stored_message(result.error_code, result.error_details)
     else:
-        zh, en = context.profile.notice.zh, context.profile.notice.en
+        notice = context.profile.notice_of(result.adapter_id)
+        zh, en = notice.zh, notice.en
     printed["notice"] = {"zh": zh, "en": en}
     return printed
 

@@ -205,7 +205,7 @@ class InBothLanguages(Strict):
     en: str = Field(min_length=1)
 
 
-PARTS = ("encoder", "projector", "trained", "lora_targets", "left_open")
+PARTS = ("encoder", "projector", "trained", "lora_targets", "left_open", "notice_adapted")
 """Fields that a profile may leave out, and then is what it was before there were any."""
 NOT_SERVED = ("licence", "not_run_here", "published")
 """Fields that change nothing of what is served."""
@@ -247,6 +247,8 @@ class Profile(Strict):
     """Follow-up answers: quoted from the report's sentences, or written by the model."""
     notice: InBothLanguages
     """What a reader of this model's drafts must know, shown beside every one."""
+    notice_adapted: InBothLanguages | None = None
+    """The same of drafts that a site's adapter over this model wrote; None: `notice`."""
     left_open: tuple[InBothLanguages, ...] | None = Field(default=None, min_length=1)
     """Sentences with which the model was taught to leave a section to its reader; no part of a
     draft (`pipeline/denials.py`)."""
@@ -290,6 +292,10 @@ class Profile(Strict):
         """Return which of the shipped encoders, projectors and LoRAs it drafts with; the first for
         a base of its own, whose images the first one's encoder sees."""
         return self.checkpoint.edition if isinstance(self.checkpoint, StarterCheckpoint) else 1
+
+    def notice_of(self, adapter_id: str | None) -> InBothLanguages:
+        """Return what a reader must know of a draft that this adapter wrote, or the model alone."""
+        return self.notice if adapter_id is None else self.notice_adapted or self.notice
 
     def beside(self, folder: Path) -> Profile:
         """Return the profile with the relative paths of its parts starting at `folder`."""

@@ -441,11 +441,11 @@ class Service:
     def notice(self, draft: Draft) -> tuple[str, str] | None:
         """(zh, en) of what a reader must know about this draft before reading it."""
         if draft.coverage is Coverage.DRAFTED:
-            told = self.profile.notice.zh, self.profile.notice.en
+            notice = self.profile.notice_of(draft.adapter_id)
             if draft.report.findings and draft.report.impression:
-                return told
+                return notice.zh, notice.en
             zh, en = errors.message("draft_left_open", {})
-            return zh + told[0], f"{en} {told[1]}"
+            return zh + notice.zh, f"{en} {notice.en}"
         code = draft.error_code or "llm_unreachable"
         return errors.stored_message(code, draft.error_details)
 

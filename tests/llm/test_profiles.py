@@ -392,3 +392,11 @@ def test_a_base_whose_content_is_pinned_is_checked(tmp_path: Path) -> None:
         load_profile(write(tmp_path, pinned)).check_weights()
     assert caught.value.code == "checkpoint_changed"
     assert caught.value.details["expected"] == content
+
+
+def test_an_adapters_drafts_have_a_notice_of_their_own() -> None:
+    second, first = load_profile("starter2"), load_profile("starter")
+    assert second.notice_adapted is not None
+    assert second.notice_of(None) == second.notice
+    assert second.notice_of("a-0123456789abcdef") == second.notice_adapted
+    assert first.notice_of("a-0123456789abcdef") == first.notice
