@@ -2,11 +2,12 @@
 
     python bench/flywheel_demo.py [--data ../shared/data] [--work .radraft/flywheel] [--out docs]
         [--tiny] [--rounds 3] [--cases 60] [--frozen 60] [--final 60] [--seed 0]
-        [--no-poisons] [--page]
+        [--no-poisons] [--page] [--profile starter]
 
-Every stage is kept in the work folder, so a run that was stopped goes on where it was; another seed
-or size needs another folder. OUT gets flywheel.json, flywheel.md and the curve. --tiny tries the
-machinery with a few films; give it its own --work and --out. --page only renders the JSON in OUT.
+Every stage is kept in the work folder, so a run that was stopped goes on where it was; another
+seed, size or profile needs another folder. OUT gets flywheel.json, flywheel.md and the curve, of another
+profile than the starter with its name (flywheel-starter2.md). --tiny tries the machinery with a few
+films; give it its own --work and --out. --page only renders the JSON in OUT.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ from radraft.llm.server import connect
 from radraft.pipeline.draft_batch import load_vision_model
 
 ROOT = Path(__file__).resolve().parents[1]
-PROFILE = "starter"
 
 
 def main() -> None:
     """Rehearse, write, print the learning curve and what was reached."""
     arguments = _arguments()
     say = Output(json=False)
-    path = arguments.out / f"{page.NAME}.json"
+    name = page.name_of(arguments.profile)
+    path = arguments.out / f"{name}.json"
     try:
         if not arguments.page:
             result = _rehearsed(arguments, say)
@@ -55,7 +56,7 @@ def main() -> None:
         raise SystemExit(1) from None
     _print_curve(result)
     print(page.goal_table(result))
-    print(f"\n{arguments.out / page.NAME}.md")
+    print(f"\n{arguments.out / name}.md")
 
 
 def _arguments() -> argparse.Namespace:
@@ -71,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--final", type=int, default=whole.final, help="a site")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-poisons", action="store_true")
+    parser.add_argument("--profile", default=page.FIRST, help="whose drafts are corrected")
     parser.add_argument("--page", action="store_true", help="only render again")
     return parser.parse_args()
 
@@ -78,11 +80,15 @@ def _arguments() -> argparse.Namespace:
 def _rehearsed(arguments: argparse.Namespace, say: Output) -> dict[str, Any]:
     sizes = Sizes(arguments.rounds, arguments.cases, arguments.frozen, arguments.final)
     plan = Plan(
-        arguments.data, arguments.work.resolve(), TINY if arguments.tiny else sizes, arguments.seed
+        arguments.data,
+        arguments.work.resolve(),
+        TINY if arguments.tiny else sizes,
+        arguments.seed,
+        arguments.profile,
     )
     plan.begin()
     poisons = [] if arguments.no_poisons else [how.value for how in Poison]
-    settings, profile = plan.settings(load_settings()), load_profile(PROFILE)
+    settings, profile = plan.settings(load_settings()), load_profile(plan.profile)
     vision = load_vision_model(profile)
     assert vision is not None
     with _telling(say) as tell:
@@ -126,6 +132,7 @@ def _result(
     kept = {name: course.read(name) or {} for name in names}
     return {
         "format": "radraft-flywheel-1",
+        "profile": plan.profile,
         "made": datetime.now(UTC).date().isoformat(),
         "minutes": round(sum(part["seconds"] for part in kept.values()) / 60),
         "machine": machine(),

@@ -13,14 +13,30 @@ from radraft.eval.report.markdown import table
 from radraft.ui.pages.charts import Curve, curves
 
 COLOURS = ("#17648a", "#b86a1e", "#3f7d4e", "#8a4a7d")
-NAME, CURVE = "flywheel", "flywheel-curve.svg"
+FIRST = "starter"
+"""The profile whose page has no other name."""
 Values = Mapping[str, Any]
+
+
+def name_of(profile: str) -> str:
+    """Return what the page of a profile and its JSON are called, without their endings."""
+    return "flywheel" if profile == FIRST else f"flywheel-{profile}"
+
+
+def _curve_of(profile: str) -> str:
+    return f"{name_of(profile)}-curve.svg"
 
 
 def write(result: Values, out: Path) -> None:
     """The page and its curve in `out`."""
-    (out / CURVE).write_text(curve(result), encoding="utf-8", newline="\n")
-    (out / f"{NAME}.md").write_text(render(result), encoding="utf-8", newline="\n")
+    profile = _profile(result)
+    (out / _curve_of(profile)).write_text(curve(result), encoding="utf-8", newline="\n")
+    (out / f"{name_of(profile)}.md").write_text(render(result), encoding="utf-8", newline="\n")
+
+
+def _profile(result: Values) -> str:
+    # What was rehearsed before there was a choice names none.
+    return str(result.get("profile", FIRST))
 
 
 def render(result: Values) -> str:
@@ -41,6 +57,9 @@ def render(result: Values) -> str:
     return template.render(
         **{name: result[name] for name in ("made", "minutes", "machine", "tiny", "poisoned")},
         **{name: facts[name] for name in ("sizes", "seed", "patients", "sides", "most_of_one")},
+        profile=_profile(result),
+        name=name_of(_profile(result)),
+        curve=_curve_of(_profile(result)),
         resamples=first["resamples"],
         bootstrap_seed=first["seed"],
         goals=goal_table(result),

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal import films as planning, houses, mine, snapshot
+from radraft.bench.rehearsal import films as planning, houses, mine, page, snapshot
 from radraft.bench.rehearsal.course import Course, Move
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.measure import measure
@@ -47,6 +47,8 @@ class Plan:
     """Everything is kept here: store, runs, drafts, stages. It may hold identity."""
     sizes: Sizes
     seed: int
+    profile: str = page.FIRST
+    """Name of the profile whose drafts are corrected."""
 
     @property
     def data_dir(self) -> Path:
@@ -56,7 +58,10 @@ class Plan:
     def begin(self) -> None:
         """Makes the work folder this rehearsal's, with a site secret drawn from the seed: it
         decides which patients the product holds out. TrainingError `training_run_differs`."""
-        run_folder.begin(self.work, {"rehearsal": asdict(self.sizes), "seed": self.seed})
+        plan: dict[str, object] = {"rehearsal": asdict(self.sizes), "seed": self.seed}
+        if self.profile != page.FIRST:
+            plan["profile"] = self.profile
+        run_folder.begin(self.work, plan)
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if site_secret.read(self.data_dir) is None:
             site_secret.propose(self.data_dir, self.secret)
