@@ -5,9 +5,9 @@
         [--no-poisons] [--page] [--profile starter]
 
 Every stage is kept in the work folder, so a run that was stopped goes on where it was; another
-seed, size or profile needs another folder. OUT gets flywheel.json, flywheel.md and the curve, of another
-profile than the starter with its name (flywheel-starter2.md). --tiny tries the machinery with a few
-films; give it its own --work and --out. --page only renders the JSON in OUT.
+seed, size or profile needs another folder. OUT gets flywheel.json, flywheel.md and the curve; of
+another profile than the starter with its name (flywheel-starter2.md). --tiny tries the machinery
+with a few films; give it its own --work and --out. --page only renders the JSON in OUT.
 """
 
 from __future__ import annotations
