@@ -1,12 +1,13 @@
-"""How well an encoder answers, beside the shipped one: on `valid` films, within source sets.
+"""How well an encoder answers, beside the first edition's: within source sets.
 
     .venv/bin/python -m radraft.bench.eyes --data ../shared/data --encoder FOLDER
+    .venv/bin/python -m radraft.bench.eyes --data ../shared/data --edition 2 --split test
 
 AUROC of each finding on ChestX-ray14's valid films; of "no finding" within each set, because
 between sets an encoder may know the set and not the film; of opacity against none among films that
 radiologists read; and how well a regression on its features tells the sets of films apart that
 show nothing (balanced accuracy, cross-validated by patient; chance is one in the number of sets).
-The test splits are not read.
+Films of the `valid` split; `test` is for an edition whose weights and points are fixed.
 """
 
 from __future__ import annotations
@@ -39,19 +40,24 @@ def main() -> None:
     """Print both encoders' figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--encoder", type=Path, help="beside the shipped one")
+    beside = parser.add_mutually_exclusive_group()
+    beside.add_argument("--encoder", type=Path, help="folder of one that is not shipped")
+    beside.add_argument("--edition", type=int, choices=shipped.EDITIONS, help="a shipped one")
+    parser.add_argument("--split", choices=("valid", "test"), default="valid")
     parser.add_argument("--without", nargs="*", default=[], help="patients to leave out")
     given = parser.parse_args()
     recipe = load_recipe(RECIPE).encoder
     rows = [
         row
         for row in data.rows(recipe, given.data)
-        if row.split == "valid" and row.patient not in set(given.without)
+        if row.split == given.split and row.patient not in set(given.without)
     ]
-    folders = [shipped.FOLDER, *([given.encoder] if given.encoder else [])]
+    other = shipped.FOLDERS[given.edition] if given.edition else given.encoder
+    folders = [shipped.FOLDER, *([other] if other else [])]
     found = [(shipped.load_heads(folder).ids, *features(folder, rows)) for folder in folders]
     print(
-        f"{len(rows)} valid films; " + ", ".join(shipped.encoder_id(folder) for folder in folders)
+        f"{len(rows)} {given.split} films; "
+        + ", ".join(shipped.encoder_id(folder) for folder in folders)
     )
     for name, question in questions().items():
         sources, head, asked = question
