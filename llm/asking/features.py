@@ -83,11 +83,12 @@ def features(case: Case, source: Source, found: Finding, vectors: Vectors) -> Fe
     held, last = tuple(one for one, _ in spoken), len(evidence.sentences)
     matched = {m.sentence.id: m for m in evidence.matches}
     quoted = [q.part for q in found.quotes if q.source == source.id]
+    named = _named_in(asked.text)
     rows = [
         {
             **_of_hits(asked, hits),
             **_of_match(matched.get(sentence.id)),
-            **_of_words(asked, sentence),
+            **_of_words(asked, named, sentence),
             "numbers_same": same_numbers(asked.text, f"{sentence.zh} {sentence.en}"),
             "contradicts": float(contradicted(asked, [Match(source, sentence, Polarity.PRESENT)])),
             "quoted": 1.0 / (1 + quoted.index(sentence.id)) if sentence.id in quoted else 0.0,
@@ -158,24 +159,72 @@ def _of_match(match: Match | None) -> dict[str, float]:
     }
 
 
-def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
-    """Return what a sentence states beside what is asked for."""
+@dataclass(frozen=True)
+class _Words:
+    """What a sentence states, whatever is asked."""
+
+    text: str
+    """In both languages."""
+    own: frozenset[str]
+    """Concepts that it states."""
+    wider: frozenset[str]
+    """What these are kinds of, themselves among them."""
+    places: frozenset[str]
+    sides: frozenset[str]
+    spots: frozenset[str]
+    amounts: frozenset[float]
+    plain: Mapping[str, float]
+    """Numbers that hold for every question."""
+
+
+@lru_cache(maxsize=8192)
+def _words(sentence: SourceSentence) -> _Words:
     known, text = lexicon(), f"{sentence.zh} {sentence.en}"
     said = stated(sentence)
-    own = {c for one in said for c in one.concepts} - {"normal"}
-    wanted = {c for one in asked.subjects for c in one.concepts}
-    up = {a for c in own for a in known.lineage(c)}
+    own = frozenset(c for one in said for c in one.concepts) - {"normal"}
     places = frozenset(p for one in said for p in one.places)
     sides = sides_of(sentence.zh) | sides_of(sentence.en)
-    spots = spots_of(text)
-    names = names_of(sentence)
-    named = vocabulary().of_kind(vocabulary().question(asked.text).names, *_NAMED)
     n = max(1, len(said))
-    amounts = numbers(text)
+    return _Words(
+        text,
+        own,
+        frozenset(a for c in own for a in known.lineage(c)),
+        places,
+        sides,
+        spots_of(text),
+        frozenset(numbers(text)),
+        {
+            "places_none": float(not places),
+            "sided": float(bool(sides)),
+            "length": float(LENGTH.search(text) is not None),
+            "change": float(bool(changes(text))),
+            "limited": float(LIMITED.search(text.lower()) is not None),
+            "advises": float(ADVICE.search(text) is not None),
+            "hedged": float(MAYBE.search(text.lower()) is not None),
+            "says_absent": sum(one.polarity is Polarity.ABSENT for one in said) / n,
+            "says_uncertain": sum(one.polarity is Polarity.UNCERTAIN for one in said) / n,
+            "says_nothing": float(not said),
+            "says": float(len(own)),
+            "characters": float(len(sentence.zh) or len(sentence.en) / 3),
+        },
+    )
+
+
+def _named_in(text: str) -> Sequence[str]:
+    """Return what a question names that a report could: findings, devices, topics, anatomy."""
+    return sorted(vocabulary().of_kind(vocabulary().question(text).names, *_NAMED))
+
+
+def _of_words(asked: Asked, named: Sequence[str], sentence: SourceSentence) -> dict[str, float]:
+    """Return what a sentence states beside what is asked for; `named` of `_named_in`."""
+    known, said = lexicon(), _words(sentence)
+    wanted = {c for one in asked.subjects for c in one.concepts}
+    names = names_of(sentence)
     return {
-        "concepts": len(wanted & up) / len(wanted) if wanted else _ABSENT,
+        **said.plain,
+        "concepts": len(wanted & said.wider) / len(wanted) if wanted else _ABSENT,
         "concepts_wider": (
-            len({a for c in wanted for a in known.lineage(c)} & own) / len(wanted)
+            len({a for c in wanted for a in known.lineage(c)} & said.own) / len(wanted)
             if wanted else _ABSENT
         ),
         "vocabulary": (
@@ -183,36 +232,24 @@ def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
             if named else _ABSENT
         ),
         "places_same": (
-            sum(any(p in known.lineage(o) for o in places) for p in asked.places)
+            sum(any(p in known.lineage(o) for o in said.places) for p in asked.places)
             / len(asked.places) if asked.places else _ABSENT
         ),
         "places_wider": (
-            sum(any(o in known.lineage(p) for o in places) for p in asked.places)
+            sum(any(o in known.lineage(p) for o in said.places) for p in asked.places)
             / len(asked.places) if asked.places else _ABSENT
         ),
-        "places_none": float(not places),
         "side": _ABSENT if not asked.sides else (
-            0.5 if not sides else float(same_side(asked.sides, sides))
+            0.5 if not said.sides else float(same_side(asked.sides, said.sides))
         ),
         "spot": _ABSENT if not asked.spots else (
-            0.5 if not spots else float(same_spots(asked.spots, spots))
+            0.5 if not said.spots else float(same_spots(asked.spots, said.spots))
         ),
-        "sided": float(bool(sides)),
-        "gives": _gives(asked, text, sides, spots, said=bool(places)),
-        "length": float(LENGTH.search(text) is not None),
-        "change": float(bool(changes(text))),
-        "limited": float(LIMITED.search(text.lower()) is not None),
-        "advises": float(ADVICE.search(text) is not None),
-        "hedged": float(MAYBE.search(text.lower()) is not None),
+        "gives": _gives(asked, said),
         "sizes": (
-            sum(round(size, 3) in amounts for size in asked.sizes) / len(asked.sizes)
+            sum(round(size, 3) in said.amounts for size in asked.sizes) / len(asked.sizes)
             if asked.sizes else _ABSENT
         ),
-        "says_absent": sum(one.polarity is Polarity.ABSENT for one in said) / n,
-        "says_uncertain": sum(one.polarity is Polarity.UNCERTAIN for one in said) / n,
-        "says_nothing": float(not said),
-        "says": float(len(own)),
-        "characters": float(len(sentence.zh) or len(sentence.en) / 3),
     }  # fmt: skip
 
 
@@ -227,23 +264,22 @@ def _kin(name: str, other: str) -> bool:
     return name in lineage(other) or other in lineage(name)
 
 
-def _gives(
-    asked: Asked, text: str, sides: frozenset[str], spots: frozenset[str], *, said: bool
-) -> float:
+def _gives(asked: Asked, said: _Words) -> float:
     """Return whether a sentence has the kind of thing that is asked for."""
     if asked.measures:
-        return float(all(lexicon().measured[m].search(text) for m in asked.measures))
+        return float(all(lexicon().measured[m].search(said.text) for m in asked.measures))
+    plain = said.plain
     gives = {
-        Kind.SIZE: lambda: LENGTH.search(text) is not None,
-        Kind.NUMBER: lambda: _NUMBER.search(text) is not None,
-        Kind.CHANGE: lambda: bool(changes(text)),
-        Kind.SERIES: lambda: bool(changes(text)) or LENGTH.search(text) is not None,
-        Kind.SIDE: lambda: bool(sides),
-        Kind.PLACE: lambda: bool(sides or spots) or said,
-        Kind.CERTAINTY: lambda: MAYBE.search(text.lower()) is not None,
-        Kind.CAUSE: lambda: MAYBE.search(text.lower()) is not None,
-        Kind.ADVICE: lambda: ADVICE.search(text) is not None,
-        Kind.QUALITY: lambda: LIMITED.search(text.lower()) is not None,
+        Kind.SIZE: lambda: plain["length"],
+        Kind.NUMBER: lambda: _NUMBER.search(said.text) is not None,
+        Kind.CHANGE: lambda: plain["change"],
+        Kind.SERIES: lambda: plain["change"] or plain["length"],
+        Kind.SIDE: lambda: bool(said.sides),
+        Kind.PLACE: lambda: bool(said.sides or said.spots or said.places),
+        Kind.CERTAINTY: lambda: plain["hedged"],
+        Kind.CAUSE: lambda: plain["hedged"],
+        Kind.ADVICE: lambda: plain["advises"],
+        Kind.QUALITY: lambda: plain["limited"],
     }.get(asked.kind)
     return _ABSENT if gives is None else float(gives())
 
