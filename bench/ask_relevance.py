@@ -2,8 +2,8 @@
 
     .venv/bin/python -m radraft.bench.ask_relevance [--write] [--no-scores] [--vectors vectors.npz]
 
-Reads the sets of `bench/unseen/ask` that are for training (`learned_a`, `learned_b`, beside them
-the spent `seen` and `unseen`), cross-validates on the first two by patient with the scorer of
+Reads the sets of `bench/unseen/ask` that are for training (`SETS`, beside them the spent `seen` and
+`unseen`), cross-validates on the first ones by patient with the scorer of
 `radraft eval ask`, and prints the engine's figures by rules alone beside those with the model. With
 `--write` it trains on all and writes `llm/asking/relevance.json`, the same bytes each time (with
 versions of lightgbm and numpy that its card names); `--no-scores` does that alone. `--vectors`
@@ -55,7 +55,7 @@ from radraft.llm.sentences import Array, SentenceEncoder
 
 FOLDER = Path(__file__).resolve().parent / "unseen" / "ask"
 MODEL = Path(__file__).resolve().parents[1] / "llm" / "asking" / "relevance.json"
-SETS = ("learned_a", "learned_b")
+SETS = ("learned_a", "learned_b", "learned_d")
 """Fitted on and, by patient, cross-validated on."""
 BESIDE = ("seen", "unseen")
 """Fitted on alone: the rules were written with these before their author's eyes and look better
