@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "bench" / "unseen" / "ask"
 FIRST = ("seen", "unseen")
 """The halves of the set that was asked for."""
 HALVES = (*FIRST, "second_unseen")
-LEARNED = ("learned_a", "learned_b", "learned_d")
+LEARNED = ("learned_a", "learned_b", "learned_c", "learned_d")
 """Sets to learn from: their notes on injections are not held to what a test set is."""
 LANGUAGES = ("zh", "en", "mixed")
 OUTCOMES = (
