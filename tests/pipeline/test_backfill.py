@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from radraft.core.errors import NotFound, StorageUnavailable
 from radraft.core.settings import Settings
@@ -224,7 +226,10 @@ def test_quality_is_measured_anew_but_not_under_a_writer(
     sqlite_store: Store, tmp_path: Path
 ) -> None:
     store = sqlite_store
-    films.good(1).save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    sent = films.good(1)
+    sent.file_meta = FileMetaDataset()
+    sent.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    sent.save_as(tmp_path / "film.dcm", enforce_file_format=True)
     taken = ingest(
         tmp_path / "film.dcm", store=store, profile=PROFILE, site="site-a",
         scratch=tmp_path / "scratch", archived=True,
