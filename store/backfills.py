@@ -321,7 +321,7 @@ def take(session: Session, number: int, owner: Owner, *, limit: int) -> Taken:
         return Taken(Doing.READERS)
     now = clock(session)
     every = timedelta(minutes=1) / row.rate_per_minute
-    start = max(row.next_at or now, now - max(BURST, every))
+    start = max(row.next_at or now - BURST, now - BURST)
     allowed = 0 if start > now else int((now - start) / every) + 1
     if min(allowed, limit) <= 0:
         return Taken(Doing.WORKING if limit <= 0 else Doing.RATE)
