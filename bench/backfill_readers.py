@@ -134,7 +134,7 @@ async def _reading(site: Site, seconds: float) -> dict[str, list[float]]:
                 answer.raise_for_status()
                 await asyncio.sleep(chance.uniform(0, 2 * PAUSE_S))
 
-    async with httpx.AsyncClient(base_url=site.server.url, timeout=120, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=site.server.url, timeout=600, trust_env=False) as client:
         await asyncio.gather(*(reader(client, number) for number in range(len(site.secrets))))
     return took
 

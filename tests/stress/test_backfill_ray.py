@@ -52,14 +52,19 @@ class Node:
         self.address = address
         self.environment = {**os.environ, **environment}
         self.log = log
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a process there."""
         with self.log.open("ab") as out:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 ("ip", "netns", "exec", self.name, *command),
-                env=self.environment, stdout=out, stderr=out,
-            )  # fmt: skip
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+            )
+        self._started.append(started)
+        return started
 
     def ray(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start Ray's processes there."""
@@ -77,6 +82,8 @@ class Node:
         for pid in found.stdout.split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), 9)
+        for started in self._started:
+            started.wait()
         return len(found.stdout.split())
 
 
@@ -128,6 +135,8 @@ def environment(settings: Settings, folder: Path, temporary: str) -> dict[str, s
         "RADRAFT_LLM_KEY": KEY,
         "RADRAFT_LEASE_S": str(LEASE_S),
         "RAY_TMPDIR": temporary,
+        # By itself 15, which on a busy machine is not at all.
+        "RAY_worker_niceness": "0",
     }
 
 
