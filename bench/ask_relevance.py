@@ -202,7 +202,7 @@ def fit_map(rows: Sequence[Row]) -> SentenceMap:
         form = form - rate * (mean / (1 - 0.9**step)) / power
     left, strength, right_side = np.linalg.svd(form - start)
     fitted = SentenceMap(
-        means, sentence_mean, left[:, :RANK] * strength[:RANK], right_side[:RANK].T, 1.0
+        means, sentence_mean, left[:, :RANK] * strength[:RANK], right_side[:RANK].T
     )
     # As it will be read: in half precision.
     return SentenceMap.of_json(fitted.as_json())

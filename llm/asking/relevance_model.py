@@ -54,8 +54,6 @@ class SentenceMap:
     """(384, r)"""
     sentence: Array
     """(384, r)"""
-    plain: float
-    """What the vectors' own product counts."""
 
     def sought(self, question: Array, chinese: float) -> Array:
         """Return (384,): what the vector of a sentence that answers a question (384,) is near to.
@@ -63,7 +61,7 @@ class SentenceMap:
         The question is taken without what its language has in common in both parts: left in, it
         brings whatever sentences lie nearest to that language to the top."""
         asked = centred(question, chinese, self.question_means)
-        return cast(Array, self.plain * asked + self.sentence @ (asked @ self.question))
+        return cast(Array, asked + self.sentence @ (asked @ self.question))
 
     def scores(self, question: Array, chinese: float, sentences: Array) -> Array:
         """Return (n,) for a question (384,) and sentences (n, 384): higher is nearer."""
@@ -73,7 +71,6 @@ class SentenceMap:
         """Return it as plain values, matrices in half precision."""
         return {
             "rank": self.question.shape[1],
-            "plain": self.plain,
             **{
                 name: _halves(getattr(self, name))
                 for name in ("question_means", "sentence_mean", "question", "sentence")
@@ -89,7 +86,6 @@ class SentenceMap:
             _of_halves(data["sentence_mean"]),
             _of_halves(data["question"]).reshape(-1, rank),
             _of_halves(data["sentence"]).reshape(-1, rank),
-            float(data["plain"]),
         )
 
 
