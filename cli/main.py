@@ -22,6 +22,7 @@ from radraft.cli import (
     profile,
     replicas,
     report,
+    similar,
     site,
     study,
     templates,
@@ -65,6 +66,7 @@ app.add_typer(templates.app, name="templates")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(worklist.app, name="worklist")
+app.add_typer(similar.app, name="similar")
 
 
 class Start(StrEnum):
