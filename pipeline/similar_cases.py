@@ -371,7 +371,9 @@ class SiteIndex:
             self.build()
         except (RadraftError, SQLAlchemyError) as error:
             # The next request begins again.
-            log.info("index of similar cases waits: %s", getattr(error, "code", type(error).__name__))
+            log.info(
+                "index of similar cases waits: %s", getattr(error, "code", type(error).__name__)
+            )
 
 
 def _nearest(

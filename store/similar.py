@@ -15,13 +15,7 @@ from sqlalchemy.orm import Session
 
 from radraft.store.retention import RetentionStep
 from radraft.store.sql import chunks
-from radraft.store.tables import (
-    CaseRow,
-    DraftRow,
-    RetentionStepRow,
-    SignatureLinkRow,
-    SignedRow,
-)
+from radraft.store.tables import CaseRow, DraftRow, RetentionStepRow, SignatureLinkRow, SignedRow
 
 FIRST_VERSION = 1
 
@@ -45,7 +39,7 @@ class SignedCase:
     number: int
     case_id: str
     image_ids: tuple[str, ...]
-    """None where that encoder drafted nothing for it, or its images were dropped."""
+    """Empty where that encoder drafted nothing for it, or its images were dropped."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,9 @@ def signed_after(
     return SignedPage(
         tuple(
             SignedCase(
-                row.sequence, row.case_id, () if row.case_id in gone else embedded.get(row.case_id, ())
+                row.sequence,
+                row.case_id,
+                () if row.case_id in gone else embedded.get(row.case_id, ()),
             )
             for row in rows
         ),
