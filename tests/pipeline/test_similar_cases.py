@@ -83,9 +83,7 @@ def test_an_amendment_shows_the_version_that_is_signed(
 ) -> None:
     asked, other = drafted(sqlite_store, 1, 0), signed(sqlite_store, 2, 0)
     with sqlite_store.begin() as session:
-        working = report_steps.amend(
-            session, other, editor=person("李"), reason="更正", now=NOW
-        )
+        working = report_steps.amend(session, other, editor=person("李"), reason="更正", now=NOW)
         impression = (working.report.impression[0].reworded(en="Corrected."),)
         changed = type(working.report)(other, working.report.findings, impression)
         saved = reports.save(
