@@ -87,7 +87,7 @@ def test_an_amendment_shows_the_version_that_is_signed(
         impression = (working.report.impression[0].reworded(en="Corrected."),)
         changed = type(working.report)(other, working.report.findings, impression)
         saved = reports.save(
-            session, other, changed, base_revision=working.revision, editor=person("李"), now=NOW
+            session, other, changed, base_revision=working.revision, editor=person("李")
         )
     assert search.of_case(asked).cases[0].impression.en == "Impression 2."
     with sqlite_store.begin() as session:
