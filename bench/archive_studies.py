@@ -72,15 +72,15 @@ class SiteFilm:
     held_out: bool
 
 
-def plan(data: Path, count: int, seed: int) -> tuple[SiteFilm, ...]:
-    """Return `count` films, as many at each site; a patient belongs to one site and one share.
-    ValueError where the data folder has too few."""
+def plan(data: Path, count: int, seed: int, *, adults: float = ADULTS) -> tuple[SiteFilm, ...]:
+    """Return `count` films, as many at each site, a share of them `adults`'; a patient belongs to
+    one site and one share. ValueError where the data folder has too few."""
     each = count // len(SITES)
     held = round(each * HELD_OUT)
     found: list[SiteFilm] = []
     gone: set[tuple[Group, str]] = set()
     for group, films in _films(data).items():
-        share = ADULTS if group is Group.ADULT else 1 - ADULTS
+        share = adults if group is Group.ADULT else 1 - adults
         order = sorted({film.patient for film in films})
         random.Random(f"{seed}:{group.value}").shuffle(order)
         for held_out, wanted in ((True, held), (False, each - held)):

@@ -21,6 +21,7 @@ from radraft.pipeline.patient_identity import bring_up_to_date
 from radraft.pipeline.reading import decide_new
 from radraft.store import cases, images, late_images, originals, patient_records, priors, quality
 from radraft.studies.choose.frames import cleaned
+from radraft.studies.decode import Decoder
 from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
 from radraft.studies.one_patient import PATIENTS_DIFFER
@@ -49,6 +50,8 @@ UNCOUNTED = frozenset(
     }
 )
 """Refusals of single files that say nothing about a site's images, or are counted by the study."""
+STUDIES_OF_A_DECODER = 100
+"""Studies after which a new process decodes: what its libraries keep of memory stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ def ingest(
     known: list[str] = []
     stored: set[Path] = set()
     refused: list[tuple[Path, str]] = []
-    intake = _StudyIntake(store, profile, site, load_extractor, judging, archived)
-    with ScratchFolder(scratch, "ingest-") as work_dir:
+    with ScratchFolder(scratch, "ingest-") as work_dir, Decoder() as decoder:
+        intake = _StudyIntake(store, profile, site, load_extractor, judging, archived, decoder)
         result = read(path, work_dir)
         rejections = list(result.rejections)
         intake.count(
@@ -118,6 +121,8 @@ def ingest(
                 rejections.extend(added.rejections)
                 refused.extend(added.refused)
                 stored.update(files)
+            if done % STUDIES_OF_A_DECODER == 0:
+                decoder.close()
             if on_study is not None:
                 on_study(done, len(result.studies))
     stored.difference_update(path for path, _ in refused)
@@ -159,6 +164,8 @@ class _StudyIntake:
     load_extractor: Callable[[], FeatureExtractor | None]
     judging: bool
     archived: bool
+    decoder: Decoder
+    """One for all studies: to start a process takes longer than what it does for most."""
 
     def take_in(self, study: Study, work_dir: Path) -> _AddedImages:
         """Make the study a case, or add what is new in it to the case that it is already."""
@@ -261,7 +268,9 @@ class _StudyIntake:
         deid = deidentify(checked, self.store.secret)
         extractor = self.load_extractor()
         budget = self.profile.vllm.max_images
-        chosen = key_images(deid, budget=budget, extractor=extractor, clean=cleaned)
+        chosen = key_images(
+            deid, budget=budget, extractor=extractor, clean=cleaned, decoder=self.decoder
+        )
         images.save(self.store.objects, chosen)
         verdict = judge(checked, chosen, extractor) if self.judging else None
         return _PreparedStudy(checked, deid, chosen, verdict)

@@ -16,6 +16,8 @@ from radraft.studies import _protocol
 from radraft.studies._limits import START_SECONDS
 
 _CHUNK = 1 << 20
+_READY = "ready"
+"""The request that is answered as soon as a worker can answer any."""
 
 
 class WorkerLost(Exception):
@@ -45,7 +47,13 @@ class Worker:
         self.close()
 
     def call(self, op: str, *, seconds: float, **arguments: Any) -> tuple[dict[str, Any], bytes]:
-        """Answer of the worker to one request. WorkerLost after `seconds` or when it died."""
+        """Answer of the worker to one request. WorkerLost after `seconds` or when it died.
+
+        The time that a new worker takes to start is not the request's: on a busy machine it is
+        longer than a file may take.
+        """
+        if op != _READY:
+            self.start()
         process = self._running()
         deadline = time.monotonic() + seconds
         request = _protocol.pack({"op": op, "seconds": seconds, **arguments})
@@ -65,9 +73,9 @@ class Worker:
             raise WorkerLost("timeout") from error
 
     def start(self) -> None:
-        """Start the process if none runs and wait for it, so that calls are timed fairly."""
+        """Start the process if none runs and wait for it. WorkerLost where it does not start."""
         if self._process is None or self._process.poll() is not None:
-            self.call("ready", seconds=START_SECONDS, path="")
+            self.call(_READY, seconds=START_SECONDS, path="")
 
     @property
     def pid(self) -> int | None:

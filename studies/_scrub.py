@@ -26,6 +26,9 @@ def scrub(text: str, study: Study, kinds: Set[Kind] = frozenset(Kind)) -> str:
     hospital's own kinds always are.
     """
     text = " ".join(text.translate(WIDE).split())
+    if not text:
+        # Before the patterns of this patient are made: most studies come without a history.
+        return text
     kept = {str(kind) for kind in Kind} - {str(kind) for kind in kinds}
     of_header = known(
         (study.patient.name, *study.other_names),

@@ -28,10 +28,12 @@ def key_images(
     budget: int = BUDGET,
     extractor: FeatureExtractor | None = None,
     clean: Clean | None = None,
+    decoder: Decoder | None = None,
 ) -> KeyImages:
     """Return at most `budget` images of a study.
 
-    They are decoded in a subprocess that a bad file cannot outlive.
+    They are decoded in a subprocess that a bad file cannot outlive: that of `decoder`, which ends
+    with the first fault of a study, else one of their own.
 
     Radiographs: all views, frontal ones first, the best of each. Stacks: slices that cover the
     anatomy and, where `extractor` is given, differ from one another, through the windows of the
@@ -39,13 +41,18 @@ def key_images(
     that is chosen. `clean` takes burned-in text out of every frame before `extractor` or
     anybody sees it. StudyRejected with the code of the first fault where no image could be decoded.
     """
+    if decoder is None:
+        with Decoder() as own:
+            return key_images(study, budget=budget, extractor=extractor, clean=clean, decoder=own)
     instances = series.usable(study)
-    with Decoder() as decoder:
-        taker = Taker(decoder, study.case_id, clean)
-        if study.modality in RADIOGRAPHS:
-            images = radiographs(instances, budget, taker, worth)
-        else:
-            images = sections(study, instances, budget, FrameSource(taker, extractor))
+    taker = Taker(decoder, study.case_id, clean)
+    if study.modality in RADIOGRAPHS:
+        images = radiographs(instances, budget, taker, worth)
+    else:
+        images = sections(study, instances, budget, FrameSource(taker, extractor))
+    if taker.fault is not None:
+        # What a bad file did to the process is not there for the next study's.
+        decoder.close()
     if not images:
         raise taker.fault or StudyRejected("no_drawable_image")
     return KeyImages(study.case_id, tuple(images))

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import TrainingError
-from radraft.finetune.train.language import load_base, projector_module, stored, with_lora
+from radraft.finetune.train.language import (
+    load_base,
+    projector_module,
+    stored,
+    training_precision,
+    with_lora,
+)
 from radraft.finetune.train.loss import Batch, Words, report_logprobs
 from radraft.finetune.train.recipe import LanguageRecipe
 
@@ -31,7 +37,8 @@ def build(
         def __init__(self) -> None:
             super().__init__()
             self.projector = projector_module(projector)
-            self.language = with_lora(load_base(base, recipe.precision), recipe.lora)
+            precision = training_precision(recipe.precision)
+            self.language = with_lora(load_base(base, precision), recipe.lora)
 
         def forward(
             self, one: Batch, words: Words | None = None

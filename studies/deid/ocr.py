@@ -20,7 +20,8 @@ from radraft.core.errors import SettingsError
 
 Gray = npt.NDArray[np.uint8]
 
-_THREADS = 2
+_THREADS = 1
+"""For so little a second thread waits as long as it computes, and waits by spinning."""
 _DETECTOR = (
     "PP-OCRv6_det_small.onnx",
     "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",

@@ -84,7 +84,7 @@ def test_an_amendment_shows_the_version_that_is_signed(
     asked, other = drafted(sqlite_store, 1, 0), signed(sqlite_store, 2, 0)
     with sqlite_store.begin() as session:
         working = report_steps.amend(session, other, editor=person("李"), reason="更正", now=NOW)
-        impression = (working.report.impression[0].reworded(en="Corrected."),)
+        impression = (working.report.impression[0].reworded(zh="已更正。", en="Corrected."),)
         changed = type(working.report)(other, working.report.findings, impression)
         saved = reports.save(
             session, other, changed, base_revision=working.revision, editor=person("李")

@@ -177,6 +177,29 @@ def test_a_study_that_cannot_be_decoded_is_given_up_in_time(tmp_path: Path) -> N
     assert len(paths) > MOST_FAULTS
 
 
+def test_one_process_decodes_study_after_study_until_a_file_is_bad(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("first", "second", "bad")]
+    paths = [builders.series(folder, 2, 12, thickness=25) for folder in folders]
+    first, second, bad = map(taken_in, folders)
+    for path in paths[2][1::2]:
+        path.write_bytes(b"gone")
+    apart = [[image.image_id for image in key_images(study).images] for study in (first, second)]
+    with Decoder() as decoder:
+        together, processes = [], []
+        for study in (first, second):
+            images = key_images(study, decoder=decoder).images
+            together.append([image.image_id for image in images])
+            processes.append(decoder._worker.pid)
+        assert processes[0] == processes[1] is not None
+        assert together == apart
+        assert key_images(bad, decoder=decoder).images
+        # What a bad file did to it is not there for the next study's.
+        assert decoder._worker.pid is None
+        images = key_images(first, decoder=decoder).images
+        assert [image.image_id for image in images] == apart[0]
+        assert decoder._worker.pid not in processes
+
+
 def test_burned_in_text_is_taken_out_before_anybody_looks(tmp_path: Path) -> None:
     builders.series(tmp_path, 2, 12, thickness=25)
     study = taken_in(tmp_path)

@@ -115,3 +115,8 @@ BOTH = [
 @pytest.mark.parametrize(("name", "text", "expected"), BOTH)
 def test_the_name_goes_and_the_same_word_stays(name: str, text: str, expected: str) -> None:
     assert _redacted(text, name) == expected
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000\n", "\u200b"])
+def test_where_nothing_is_written_nothing_is_taken_out(text: str) -> None:
+    assert _redacted(text, "No^Kim", "4711", date(1960, 2, 3)) == ""

@@ -7,12 +7,14 @@ import resource
 import signal
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from radraft.core.errors import StudyRejected
 from radraft.studies import _protocol
 from radraft.studies._child import Worker, WorkerLost
+from radraft.studies._limits import START_SECONDS
 from radraft.studies.decode import Decoder
 from tests.studies import builders
 
@@ -52,6 +54,24 @@ def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
             worker.call("header", seconds=30, path=path)
         assert caught.value.reason == "crashed"
         assert worker.call("header", seconds=30, path=path)[0]["rows"] == 32
+
+
+def test_its_start_is_not_the_time_of_a_file(tmp_path: Path) -> None:
+    asked: list[tuple[str, float]] = []
+
+    class Listening(Worker):
+        def call(
+            self, op: str, *, seconds: float, **arguments: Any
+        ) -> tuple[dict[str, Any], bytes]:
+            asked.append((op, seconds))
+            return super().call(op, seconds=seconds, **arguments)
+
+    path = str(builders.write(builders.radiograph(), tmp_path / "a.dcm"))
+    with Listening() as worker:
+        for _ in range(2):
+            assert worker.call("header", seconds=30, path=path)[0]["rows"] == 32
+    # It was waited for before the file's time began, and once.
+    assert asked == [("header", 30), ("ready", START_SECONDS), ("header", 30)]
 
 
 def test_one_worker_reads_many_files(tmp_path: Path) -> None:
