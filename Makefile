@@ -21,7 +21,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-desk bench-editions bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-similar bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-backfill bench-checks bench-department bench-desk bench-editions bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-similar bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-words starter-eval checkpoint bench bench-adapt bench-training bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -41,6 +41,7 @@ help:
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-outbox   signed reports to a PACS, a RIS and a HIS: first byte, reports a minute (OUTBOX=--database sqlite)"
 	@echo "make bench-replicas   seconds of a promotion and a roll-back over three vLLMs (stubs), one of them hanging"
+	@echo "make bench-backfill   p95 of a reader's pages with a backfill (stub model) and without, in turns, on PostgreSQL"
 	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
 	@echo "make bench-desk   the reading desk in Chromium: next study, first image, next slice, memory (DESK=--against REVISION)"
@@ -144,6 +145,9 @@ bench-eval: system-bench install
 
 bench-replicas: install
 	$(BIN)/python -m radraft.bench.replicas
+
+bench-backfill: install
+	$(BIN)/python -m radraft.bench.backfill_readers
 
 # Milliseconds an image or a study: quality, de-identification, priors.
 bench-studies: install

@@ -13,6 +13,7 @@ from radraft.cli import (
     alerts,
     archive,
     audit,
+    backfill,
     evaluation,
     export as exporting,
     flywheel,
@@ -58,6 +59,7 @@ app.add_typer(replicas.app, name="replicas")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(archive.app, name="archive")
+app.add_typer(backfill.app, name="backfill")
 app.add_typer(orders.app, name="orders")
 app.add_typer(patients.app, name="patients")
 app.add_typer(users.app, name="users")

@@ -19,6 +19,7 @@
     ├── BackupError          a backup that cannot be made or put back
     ├── RetentionError       a retention rule that cannot be set or applied
     ├── ArchiveError         past reports that cannot be read in
+    ├── BackfillError        work on many studies that cannot be asked for, or went to another
     ├── StorageError         database or objects that cannot be read or written
     │   ├── StorageUnavailable   now: busy, down, full, read-only; may work later
     │   └── StorageDamaged       what is stored cannot be read
@@ -125,6 +126,10 @@ class RetentionError(RadraftError):
 
 class ArchiveError(RadraftError):
     """Past reports that cannot be read in as they were named or described."""
+
+
+class BackfillError(RadraftError):
+    """Work on many old studies that cannot be asked for as it was, or that another process has."""
 
 
 class StorageError(RadraftError):

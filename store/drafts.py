@@ -59,28 +59,51 @@ def save_draft(
     `case_not_found`; ReportError `report_invalid`; LeaseLost, and then nothing is kept; ValueError
     when `request_json` does not have the hash the draft names.
     """
-    if request_json is not None and _sha(request_json) != draft.request_sha:
-        raise ValueError("request_json does not have the draft's request_sha")
-    codec.validated(draft.report)
+    row = _row(draft, request_json, encoder_id, image_ids)
     # Locked in one order everywhere, case before report, so that two drafts of a case queue.
     case = session.get(CaseRow, draft.case_id, with_for_update=HELD)
     if case is None:
         raise NotFound("case_not_found", case_id=draft.case_id)
     leases.settle(session, draft.case_id, owner)
-    row = DraftRow(
-        case_id=draft.case_id,
-        coverage=draft.coverage.value,
-        content=codec.draft_to_json(draft),
-        request_json=request_json,
-        encoder_id=encoder_id,
-        image_ids=image_ids,
-        created_at=datetime.now(UTC),
-    )
     session.add(row)
     case.state = STATE_AFTER[draft.coverage].value
     session.flush()
     languages = language_rules.of_site(session, case.site).rule.languages
     _open_report(session, draft, row, in_languages(begin_as or draft.report, languages))
+
+
+def keep_for_archived(
+    session: Session,
+    draft: Draft,
+    *,
+    request_json: str | None,
+    encoder_id: str | None,
+    image_ids: tuple[str, ...],
+) -> bool:
+    """Keep the draft of a past study that stays one: no report is opened, nothing else changes.
+
+    False, and nothing kept, where the study is none any more, or has a draft or a report. NotFound,
+    ReportError and ValueError as `save_draft`.
+    """
+    row = _row(draft, request_json, encoder_id, image_ids)
+    if not may_be_kept(session, draft.case_id, lock=True):
+        return False
+    session.add(row)
+    session.flush()
+    return True
+
+
+def may_be_kept(session: Session, case_id: str, *, lock: bool = False) -> bool:
+    """Whether a study is a past one without draft and report; with `lock` it stays so until the
+    transaction ends. NotFound `case_not_found`."""
+    held = HELD if lock else None
+    case = session.get(CaseRow, case_id, with_for_update=held, populate_existing=lock)
+    if case is None:
+        raise NotFound("case_not_found", case_id=case_id)
+    if case.state != CaseState.ARCHIVED.value:
+        return False
+    drafted = select(DraftRow.draft_id).where(DraftRow.case_id == case_id).limit(1)
+    return session.scalar(drafted) is None and session.get(ReportRow, case_id) is None
 
 
 def latest(session: Session, case_id: str) -> StoredDraft | None:
@@ -174,6 +197,23 @@ def site_drafts(session: Session, ids: Iterable[int]) -> Iterator[tuple[int, Sit
         )
         for draft_id, content, created_at, site in rows:
             yield draft_id, SiteDraft(site, created_at, codec.draft_from_json(content))
+
+
+def _row(
+    draft: Draft, request_json: str | None, encoder_id: str | None, image_ids: tuple[str, ...]
+) -> DraftRow:
+    if request_json is not None and _sha(request_json) != draft.request_sha:
+        raise ValueError("request_json does not have the draft's request_sha")
+    codec.validated(draft.report)
+    return DraftRow(
+        case_id=draft.case_id,
+        coverage=draft.coverage.value,
+        content=codec.draft_to_json(draft),
+        request_json=request_json,
+        encoder_id=encoder_id,
+        image_ids=image_ids,
+        created_at=datetime.now(UTC),
+    )
 
 
 def _newest_first(case_id: str) -> Select[DraftRow]:

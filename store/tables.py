@@ -41,6 +41,12 @@ from radraft.store.tables_arrivals import (
     ImageVerdictRow as ImageVerdictRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
+from radraft.store.tables_backfill import (
+    BackfillItemRow as BackfillItemRow,
+    BackfillRow as BackfillRow,
+    BackfillWorkerRow as BackfillWorkerRow,
+    FindingScoresRow as FindingScoresRow,
+)
 from radraft.store.tables_inquiries import (
     InquiryEventRow as InquiryEventRow,
     InquiryRow as InquiryRow,
