@@ -52,6 +52,7 @@ def drafted(
     site: str = SITE,
     encoder_id: str = ENCODER,
     impression: str = "",
+    impression_zh: str = "",
     **deid: Any,
 ) -> str:
     """Take in and draft study `number` of patient `patient`, by default one of its own."""
@@ -63,7 +64,9 @@ def drafted(
     made = make_deid(number, patient_ref=f"p-{ref}", **deid)
     said = impression or f"Impression {number}."
     report = Report(
-        made.case_id, (make_sentence("f1"),), (make_sentence("i1", f"诊断{number}。", said),)
+        made.case_id,
+        (make_sentence("f1"),),
+        (make_sentence("i1", impression_zh or f"诊断{number}。", said),),
     )
     draft = make_draft(made.case_id, report)
     with store.begin() as session:
