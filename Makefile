@@ -21,7 +21,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-backfill bench-checks bench-department bench-desk bench-editions bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-backfill bench-checks bench-department bench-desk bench-editions bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-similar bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-words starter-eval checkpoint bench bench-adapt bench-training bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -127,6 +127,10 @@ bench-adapt: install checkpoint
 
 bench-training: install checkpoint
 	$(KEEP_MEMORY) $(BIN)/python -W ignore -m radraft.bench.training_speed $(TRAINING)
+
+# A million vectors: an hour on a busy machine. SIMILAR="--vectors 100000" for less.
+bench-similar: install
+	$(BIN)/python -m radraft.bench.similar_cases --data $(DATA) $(SIMILAR)
 
 # Installs nothing: PYTHON and VLLM_PYTHON name what is there (docs/performance.md).
 bench-gpu:

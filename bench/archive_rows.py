@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -180,7 +181,7 @@ class Way:
     ) -> dict[str, list[Look]]:
         """Run a command for both sites at once, where it was not, and return what was seen."""
         runs = [
-            Run(self.folder, f"{name}-{site}", command(site), lambda site=site: rows(site))
+            Run(self.folder, f"{name}-{site}", command(site), partial(rows, site))
             for site in archive_studies.SITES
         ]
         threads = [threading.Thread(target=run.finish, args=(fine, self.block)) for run in runs]

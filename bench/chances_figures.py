@@ -27,10 +27,12 @@ from radraft.vision_encoder import chances, shipped
 from radraft.vision_encoder.chances import AgeGroup, Chances
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.heads import Array
+from radraft.vision_encoder.shipped import Edition
 from radraft.vision_encoder.train import data
 from radraft.vision_encoder.train.data import Row
 
-EDITION, RECIPE = 2, "starter2"
+EDITION: Edition = 2
+RECIPE = "starter2"
 POSITIVES, RESAMPLES = 20, 1000
 SAID = 0.4
 """Chance from which a lung opacity is said (`finetune/starter/statement_points.py`)."""

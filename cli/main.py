@@ -23,6 +23,7 @@ from radraft.cli import (
     profile,
     replicas,
     report,
+    similar,
     site,
     study,
     templates,
@@ -67,6 +68,7 @@ app.add_typer(templates.app, name="templates")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(worklist.app, name="worklist")
+app.add_typer(similar.app, name="similar")
 
 
 class Start(StrEnum):

@@ -253,6 +253,8 @@ class Settings(BaseSettings):
     """YAML of the hospital's own recognisers of identity in text (docs/deidentification.md)."""
     critical_values: Path | None = None
     """YAML of the hospital's own critical values (docs/critical_values.md); unset: the preset."""
+    similar_cases: bool = True
+    """Whether a study page shows signed cases whose pictures are alike (docs/similar_cases.md)."""
     turnround: Path | None = None
     """YAML of the site's own turn-round limits (docs/turnround.md); unset: the presets."""
 

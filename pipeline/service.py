@@ -44,6 +44,7 @@ from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.shown_turns import ShownTurn, basis_of, shown_turns
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.pipeline.signed_studies import ShownInquiry, SignedStudies, shown_inquiries
+from radraft.pipeline.similar_cases import SimilarSearch
 from radraft.pipeline.site_languages import SiteLanguages
 from radraft.pipeline.study_facts import study_facts
 from radraft.pipeline.study_links import StudyLinks
@@ -322,6 +323,10 @@ class Service:
         """Which studies of a site go to the readers of another."""
         self.retention_rules = RetentionRules(store, self.trail, site=settings.site)
         """How long each site keeps its images."""
+        self.similar = SimilarSearch(
+            store, settings.data_dir / "similar", enabled=settings.similar_cases
+        )
+        """Signed cases whose pictures are alike."""
         self.opened_reports = OpenedReports(store)
         """Signed reports on open pages, read for the questions that may follow."""
 

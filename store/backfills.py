@@ -8,6 +8,7 @@ drafts); all that it writes for a study is written in the transaction that ends 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -484,7 +485,7 @@ def failures(
         .order_by(BackfillItemRow.case_id)
         .limit(limit)
     )
-    return tuple((row[0], ItemState(row[1]), row[2], row[3]) for row in rows)
+    return tuple((row[0], ItemState(row[1]), row[2] or "", row[3]) for row in rows)
 
 
 def save_scores(
@@ -535,7 +536,7 @@ def _end(session: Session, row: BackfillRow, now: datetime) -> Doing:
 
 
 def _move(
-    session: Session, number: int, case_id: str, owner: Owner, changed: dict[str, object]
+    session: Session, number: int, case_id: str, owner: Owner, changed: Mapping[str, object]
 ) -> None:
     moved = session.execute(
         update(BackfillItemRow)

@@ -23,7 +23,7 @@ from radraft.reports.values import Lang, Sentence, SignedReport
 from radraft.store import _kin, archive, cases, images, patient_records, signatures
 from radraft.store.objects import Objects
 from radraft.store.sql import chunks, insert_new
-from radraft.store.tables import PriorLinkRow, SignedRow
+from radraft.store.tables import CaseRow, PriorLinkRow, SignedRow
 from radraft.studies.priors import LinkDecision, Match, match, overlapping, scrubbed
 from radraft.studies.values import KeyImage, View
 
@@ -155,6 +155,31 @@ def signed_of_patient(
             state = LinkState.CONFIRMED if decided else LinkState.FOUND
             linked.append(_linked(session, own, other, matched, state))
     return _newest_first([study for study in linked if study.version is not None])
+
+
+def perhaps_of_patient(session: Session, case_id: str) -> frozenset[str]:
+    """Return the studies, of any part of the body, that are of the case's patient or may be: all
+    but those of which a person said that they are not, or whose identity does not fit.
+    NotFound `case_not_found`."""
+    own = _kin.one(session, case_id)
+    mine = select(CaseRow.patient_ref).where(CaseRow.case_id == case_id).scalar_subquery()
+    found = set(session.scalars(select(CaseRow.case_id).where(CaseRow.patient_ref == mine)))
+    said = {decision.who: decision.state for decision in _kin.decisions(session, own)}
+    for other in _kin.others(session, own, any_part=True):
+        decided = said.get(other.who)
+        fits = match(own.person, other.person).outcome in (LinkDecision.LINK, LinkDecision.ASK)
+        if decided == LinkState.CONFIRMED.value or (fits and decided is None):
+            found.add(other.case_id)
+    return frozenset(found)
+
+
+def impression_for(session: Session, case_id: str, other_case_id: str) -> Said | None:
+    """Return what people asserted as the impression of another study's newest signed version,
+    without what identifies either patient; None where nothing is signed, or it does not hold."""
+    found = signatures.read(session, other_case_id)
+    if found.broken or not found.held:
+        return None
+    return _sections(session, case_id, other_case_id, found.held[-1])[1]
 
 
 def _with_signature(session: Session, case_ids: Iterable[str], when: datetime) -> frozenset[str]:

@@ -201,6 +201,7 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/cases/{case_id}/priors"): Permission.READ_UNSIGNED,
         ("POST", "/api/cases/{case_id}/priors/{prior_case_id}"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/chances"): Permission.READ_UNSIGNED,
+        ("GET", "/api/cases/{case_id}/similar"): Permission.READ_UNSIGNED,
         ("GET", "/api/cases/{case_id}/orders"): Permission.READ_UNSIGNED,
         ("POST", "/api/cases/{case_id}/orders/{order_id}"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/patient-changes"): Permission.READ_UNSIGNED,

@@ -29,6 +29,7 @@ from radraft.ui.api.reports import add_api
 from radraft.ui.api.retention import add_retention
 from radraft.ui.api.sign_in import add_sign_in
 from radraft.ui.api.signed_studies import add_signed_studies
+from radraft.ui.api.similar import add_similar
 from radraft.ui.api.study_links import add_study_links
 from radraft.ui.api.templates import add_templates
 from radraft.ui.api.tokens import add_tokens
@@ -103,6 +104,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_site_page(app, AskedPage(service.store), service.settings.site)
     add_priors(app, service)
     add_chances(app, service)
+    add_similar(app, service)
     add_orders(app, service)
     add_patient_changes(app, service)
     add_audit(app, service)

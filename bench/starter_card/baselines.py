@@ -19,6 +19,7 @@ from radraft.finetune.starter.compose import compose
 from radraft.finetune.starter.teacher import NORMAL, NORMAL_ABSENT
 from radraft.finetune.starter.values import Seen
 from radraft.store.database import open_store
+from radraft.vision_encoder.nearest import exact
 
 BLANK = Perturbation(Change.BLANK)
 SHUFFLED = Perturbation(Change.SHUFFLED)
@@ -49,7 +50,7 @@ def retrieved(
 
 def nearest(queries: FloatArray, pool: FloatArray) -> IntArray:
     """For each of (n, e) unit vectors the place of the closest of (m, e), by cosine."""
-    found: IntArray = (queries @ pool.T).argmax(1)
+    found: IntArray = exact(queries, pool)[:, 0]
     return found
 
 

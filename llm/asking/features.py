@@ -270,18 +270,18 @@ def _gives(asked: Asked, said: _Words) -> float:
         return float(all(lexicon().measured[m].search(said.text) for m in asked.measures))
     plain = said.plain
     gives = {
-        Kind.SIZE: lambda: plain["length"],
-        Kind.NUMBER: lambda: _NUMBER.search(said.text) is not None,
-        Kind.CHANGE: lambda: plain["change"],
-        Kind.SERIES: lambda: plain["change"] or plain["length"],
-        Kind.SIDE: lambda: bool(said.sides),
-        Kind.PLACE: lambda: bool(said.sides or said.spots or said.places),
-        Kind.CERTAINTY: lambda: plain["hedged"],
-        Kind.CAUSE: lambda: plain["hedged"],
-        Kind.ADVICE: lambda: plain["advises"],
-        Kind.QUALITY: lambda: plain["limited"],
-    }.get(asked.kind)
-    return _ABSENT if gives is None else float(gives())
+        Kind.SIZE: plain["length"],
+        Kind.NUMBER: _NUMBER.search(said.text) is not None,
+        Kind.CHANGE: plain["change"],
+        Kind.SERIES: plain["change"] or plain["length"],
+        Kind.SIDE: bool(said.sides),
+        Kind.PLACE: bool(said.sides or said.spots or said.places),
+        Kind.CERTAINTY: plain["hedged"],
+        Kind.CAUSE: plain["hedged"],
+        Kind.ADVICE: plain["advises"],
+        Kind.QUALITY: plain["limited"],
+    }
+    return float(gives.get(asked.kind, _ABSENT))
 
 
 def _nearness(asked: Asked, held: Sequence[SourceSentence], vectors: Vectors) -> dict[str, Array]:

@@ -145,7 +145,7 @@ def test_without_vllm_it_waits_says_so_and_loses_no_try(sqlite_store: Store) -> 
         now[0] = away
         until(lambda: work._gone)
         until(lambda: found.doing is Doing.LLM)
-        assert counts(store, number) == {ItemState.WAITING: 3}
+        until(lambda: counts(store, number) == {ItemState.WAITING: 3})
         now[0] = endpoint
         until(lambda: counts(store, number) == {ItemState.DONE: 3})
     assert codes(store, number) == {}

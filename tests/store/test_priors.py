@@ -328,7 +328,8 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
-    since = ("finding_scores", "backfill_workers", "backfill_items", "backfills", "visits", "turn_marks", "inquiry_events", "inquiries",
+    since = ("finding_scores", "backfill_workers", "backfill_items", "backfills",
+             "visits", "turn_marks", "inquiry_events", "inquiries",
              "commitment_offers", "commitment_requests", "sent_instances",
              "patient_changes", "sent_identities", "patient_records", "order_links",
              "ordered_cases", "order_messages", "orders", "outbox",

@@ -33,6 +33,7 @@ import { mountPriors } from "/ui/priors.js";
 import { bindReportKeys } from "/ui/reportkeys.js";
 import { asksBeforeSignOut, beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
 import { TemplatePanel } from "/ui/reporttemplate.js";
+import { mountSimilar } from "/ui/similar.js";
 import { SignDialog } from "/ui/sign.js";
 import { renderStanding } from "/ui/standing.js";
 import { emit, on, state } from "/ui/state.js";
@@ -63,6 +64,7 @@ export async function mount(root) {
   mountOrders(part(root, "orders"));
   mountPriors(part(root, "priors"));
   mountChances(part(root, "chances"));
+  mountSimilar(part(root, "similar"));
   mountVersions(part(root, "versions"));
   mountHandover(part(root, "handover"));
   mountInquiries(part(root, "inquiries"));

@@ -32,6 +32,7 @@ STYLES = (
     "priors.css",
     "judged.css",
     "chances.css",
+    "similar.css",
     "alerts.css",
     "narrow.css",
 )
