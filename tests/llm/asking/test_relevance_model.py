@@ -159,7 +159,6 @@ def test_a_map_is_the_same_after_its_file() -> None:
         random.normal(size=384).astype(np.float32),
         random.normal(size=(384, 4)).astype(np.float32),
         random.normal(size=(384, 4)).astype(np.float32),
-        0.5,
     )
     once = SentenceMap.of_json(json.loads(json.dumps(fitted.as_json())))
     sentences = random.normal(size=(7, 384)).astype(np.float32)
@@ -174,7 +173,7 @@ def test_a_map_is_the_same_after_its_file() -> None:
 def test_what_the_questions_of_a_language_have_in_common_orders_no_sentences() -> None:
     random = np.random.default_rng(4)
     means, form = random.normal(size=(2, 384)), random.normal(size=(2, 384, 4))
-    fitted = SentenceMap(means, random.normal(size=384), form[0], form[1], 1.0)
+    fitted = SentenceMap(means, random.normal(size=384), form[0], form[1])
     question, sentences = random.normal(size=384), random.normal(size=(7, 384))
     in_chinese = fitted.scores(question + means[0], 1.0, sentences)
     assert np.allclose(in_chinese, fitted.scores(question + means[1], 0.0, sentences))
