@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def show(name: str, vectors: Floats, figures: Figures) -> None:
     print(f", memory while building {figures.memory_bytes / mib:,.0f} MiB")
     for clock, times in (("clock", figures.query_ms), ("processor", figures.processor_ms)):
         for share in (50, 95, 99):
-            low, high = interval(times, lambda values, at=share: np.percentile(values, at))
+            low, high = interval(times, partial(np.percentile, q=share))
             took = np.percentile(times, share)
             print(f"  query p{share} {took:.2f} ms [{low:.2f}, {high:.2f}] by the {clock}")
     low, high = interval(figures.recall, np.mean)

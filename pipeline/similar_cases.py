@@ -164,6 +164,9 @@ class SimilarSearch:
             index.wait()
 
 
+_NONE: Floats = np.empty((0, 0), np.float32)
+
+
 def case_vector(store: Store, encoder_id: str, image_ids: tuple[str, ...]) -> Floats | None:
     """Return (e,): the mean direction of a case's stored image embeddings; None where one of them
     is gone or damaged."""
@@ -173,9 +176,12 @@ def case_vector(store: Store, encoder_id: str, image_ids: tuple[str, ...]) -> Fl
             pooled.append(stored.read(store.objects, encoder_id, image_id).pooled)
         except (NotFound, stored.Damaged):
             return None
-    total = np.sum(pooled, axis=0, dtype=np.float32) if pooled else np.zeros(1, np.float32)
+    total: Floats = np.sum(pooled, axis=0, dtype=np.float32) if pooled else np.zeros(1, np.float32)
     length = float(np.linalg.norm(total))
-    return (total / np.float32(length)).astype(np.float32) if length > 0 else None
+    if length <= 0:
+        return None
+    direction: Floats = total / np.float32(length)
+    return direction
 
 
 class SiteIndex:
@@ -269,7 +275,7 @@ class SiteIndex:
                 index = VectorIndex.empty(len(next(iter(vectors.values()))))
             if index is not None:
                 fit = {key: one for key, one in vectors.items() if len(one) == index.width}
-                index.add(list(fit), np.stack(list(fit.values())) if fit else np.empty((0, 0)))
+                index.add(list(fit), np.stack([*fit.values()]) if fit else _NONE)
                 unsaved += len(fit)
             until, done = page.until, done + len(page.cases)
             move(done, total)

@@ -89,8 +89,9 @@ class VectorIndex:
             index = None
         if index is None:
             raise DamagedIndex(path.name)
-        # What it was made with is not in the file.
-        index.expansion_add, index.expansion_search = EXPANSION_ADD, EXPANSION_SEARCH
+        # What it was made with is not in the file. Its types know no setter.
+        opened: Any = index
+        opened.expansion_add, opened.expansion_search = EXPANSION_ADD, EXPANSION_SEARCH
         return cls(index)
 
     def __len__(self) -> int:

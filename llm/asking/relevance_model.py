@@ -61,7 +61,7 @@ class SentenceMap:
         The question is taken without what its language has in common in both parts: left in, it
         brings whatever sentences lie nearest to that language to the top."""
         asked = centred(question, chinese, self.question_means)
-        return cast(Array, asked + self.sentence @ (asked @ self.question))
+        return asked + self.sentence @ (asked @ self.question)
 
     def scores(self, question: Array, chinese: float, sentences: Array) -> Array:
         """Return (n,) for a question (384,) and sentences (n, 384): higher is nearer."""
