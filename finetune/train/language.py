@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     import torch
 
 
-def training_precision(wanted: str) -> str:
-    """Return `wanted`, or fp32 where the machine does not calculate in bf16.
-
-    On a processor without AVX-512 torch makes products of bf16 number by number: a matrix product
-    takes a hundred times as long as in fp32 (docs/log.md).
-    """
-    import torch
-
-    known = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return wanted if known else "fp32"
-
-
 def load_base(folder: Path, precision: str) -> torch.nn.Module:
     """The causal language model inside a LLaVA checkpoint, without its vision tower.
 

@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import TrainingError
-from radraft.finetune.train.language import (
-    load_base,
-    projector_module,
-    stored,
-    training_precision,
-    with_lora,
-)
+from radraft.core.processor import training_precision
+from radraft.finetune.train.language import load_base, projector_module, stored, with_lora
 from radraft.finetune.train.loss import Batch, Words, report_logprobs
 from radraft.finetune.train.recipe import LanguageRecipe
 

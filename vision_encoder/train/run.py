@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.core import run_folder
+from radraft.core.processor import training_precision
 from radraft.core.run_folder import Step
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.train import model as towers
@@ -49,12 +50,13 @@ def train(
     )
     first = _resume(folder, net, averaged, optimiser, rates)
     batches = Batches(images, recipe, config, seed, device)
+    halved = training_precision(recipe.precision) == "bf16"
     began, last = time.monotonic(), min(recipe.steps, stop_at or recipe.steps)
     net.train()
     for step in range(first, last):
         torch.manual_seed((seed << 32) + step)
         batch = batches.draw(step)
-        with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        with torch.autocast(device, torch.bfloat16, enabled=halved):
             logits, embedded, grid = towers.see_all(net, batch.pixels, recipe.dropout)
             contrast = _contrast(net, embedded, batch.answers, batches)
         label = towers.label_loss(logits, batch.answers, recipe.smoothing, batch.trust)

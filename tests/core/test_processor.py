@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from radraft.finetune.train.language import training_precision
+from radraft.core.processor import training_precision
 
 NEEDED = {"avx512vl", "avx512bw", "avx512dq"}
 
